@@ -1,0 +1,1 @@
+"""Colour science on numpy arrays: no I/O, no state."""

@@ -1,0 +1,60 @@
+"""From a film's luma plane to working size, and from working chroma back to the film's chroma planes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .lab import Array
+from .yuv import Coding, chroma_codes, working_luma_table
+
+Plane = NDArray[np.uint8] | NDArray[np.uint16]
+
+#: However long and thin a film is, its long side is worked on at no more than this many short sides.
+_MAX_ASPECT = 4
+
+
+def working_size(width: int, height: int, *, short_side: int, multiple: int, pixel_aspect: Fraction = Fraction(1)) -> tuple[int, int]:
+    """Width and height at which a film is coloured.
+
+    The short side is ``short_side``; the long one keeps the display aspect as nearly as a ``multiple`` allows.
+
+    Args:
+        width, height: the film's, in samples, at least 1.
+        short_side: the model's, a multiple of ``multiple``.
+        pixel_aspect: width of a sample over its height.
+    """
+    aspect = width * pixel_aspect / height
+    long_over_short = min(max(aspect, 1 / aspect), Fraction(_MAX_ASPECT))
+    long_side = max(1, round(long_over_short * short_side / multiple)) * multiple
+    return (long_side, short_side) if aspect >= 1 else (short_side, long_side)
+
+
+def reduce_luma(luma: Plane, size: tuple[int, int], coding: Coding) -> NDArray[np.uint8]:
+    """Working luma ``uint8 (height, width)`` of a film's luma plane, by area averaging.
+
+    Args:
+        luma: code values ``(h, w)``, uint8 up to 8 bits and uint16 above; only read.
+        size: width and height of the result.
+    """
+    reduced = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    table = working_luma_table(coding)
+    return table[np.minimum(reduced, len(table) - 1)]
+
+
+def expand_chroma(luma: NDArray[np.uint8], ab: Array, size: tuple[int, int], coding: Coding) -> tuple[Plane, Plane]:
+    """Cb and Cr planes ``(height, width)`` for a film, by bilinear interpolation.
+
+    Args:
+        luma: working luma ``uint8 (h, w)``.
+        ab: Lab chroma ``float32 (2, h/s, w/s)`` for any stride s.
+        size: width and height of the chroma planes.
+    """
+    coarse = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = np.rint(np.clip(chroma_codes(coarse, ab, coding), 0, 2**coding.bits - 1))
+    dtype = np.uint8 if coding.bits <= 8 else np.uint16
+    cb, cr = (cv2.resize(plane.astype(dtype), size, interpolation=cv2.INTER_LINEAR) for plane in small)
+    return cb, cr

@@ -1,0 +1,54 @@
+"""Every option once: name, type, default, range and help, for library, command line and plugins."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .errors import OptionError
+
+
+def _option(default: Any, help: str, *, low: float | None = None, high: float | None = None) -> Any:
+    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorOptions:
+    """How frames are coloured.
+
+    Raises:
+        OptionError: a number is outside its range.
+    """
+
+    engine: str = _option("auto", "What runs the model; 'streamcolor doctor' lists the engines found here.")
+    model: str | None = _option(None, "Path of a model's .onnx file instead of the one that ships.")
+    batch_size: int = _option(4, "Frames that go through the model together.", low=1, high=64)
+    saturation: float = _option(1.0, "Strength of the colours; 0 is gray, 1 as the model gives them.", low=0, high=3)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, low, high = getattr(self, field.name), field.metadata["low"], field.metadata["high"]
+            if value is None:
+                continue
+            if (low is not None and not value >= low) or (high is not None and not value <= high):
+                limits = f"at least {low}" if high is None else f"from {low} to {high}"
+                raise OptionError(f"{field.name.replace('_', '-')} is {value}, but must be {limits}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions(ColorOptions):
+    """How a film is coloured and encoded.
+
+    Raises:
+        OptionError: a number is outside its range.
+    """
+
+    codec: str | None = _option(None, "FFmpeg's name of the video encoder. Default: what the container's players expect.")
+    crf: int | None = _option(None, "Constant rate factor of the encoder; lower is better and larger.", low=0, high=63)
+    preset: str | None = _option(None, "The encoder's speed preset.")
+    pix_fmt: str | None = _option(None, "Pixel format of the output, planar YUV. Default: the source's nearest.")
+    start: Fraction = _option(Fraction(0), "Begin here, in seconds or [HH:]MM:SS[.m].", low=0)
+    duration: Fraction | None = _option(None, "Stop after this long, in seconds or [HH:]MM:SS[.m].", low=0)
+    overwrite: bool = _option(False, "Replace the output if it exists.")

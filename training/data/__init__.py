@@ -1,0 +1,1 @@
+"""Photographs and film stills as training tensors."""

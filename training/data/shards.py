@@ -1,0 +1,83 @@
+"""Random access to JPEG stills in tar shards with a JSON-lines index."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamcolor.errors import DatasetError
+
+Split = Literal["train", "val"]
+
+#: One still in this many is held out for validation.
+_VALIDATION_SHARE = 40
+
+
+@dataclass(frozen=True)
+class Still:
+    """Where one JPEG lies: bytes ``offset`` to ``offset + size`` of ``shard``."""
+
+    shard: Path
+    file: str
+    source: str
+    offset: int
+    size: int
+
+    def read(self) -> NDArray[np.uint8]:
+        """Decoded picture, ``uint8 (h, w, 3)``, sRGB in R, G, B order.
+
+        Raises:
+            DatasetError: the bytes are not a picture.
+        """
+        with self.shard.open("rb") as shard:
+            shard.seek(self.offset)
+            jpeg = np.frombuffer(shard.read(self.size), np.uint8)
+        picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)
+        if picture is None:
+            raise DatasetError(f"{self.shard}: {self.file} is not a readable picture; build the shard anew")
+        return picture.astype(np.uint8, copy=False)
+
+
+def _is_validation(file: str) -> bool:
+    """Whether a still is held out: by a hash of its name, so that it never changes sides."""
+    digest = hashlib.sha256(file.encode()).digest()
+    return int.from_bytes(digest[:8], "big") % _VALIDATION_SHARE == 0
+
+
+def read_index(folders: Sequence[Path], split: Split) -> list[Still]:
+    """Stills of one side of the split, in the order of the folders' indexes.
+
+    Each folder holds tar shards and an ``index.jsonl`` whose lines name at least ``shard``,
+    ``file`` and ``source``.
+
+    Raises:
+        DatasetError: a folder has no index, or its index names a file that no shard holds.
+    """
+    stills = []
+    for folder in folders:
+        index = folder / "index.jsonl"
+        if not index.is_file():
+            raise DatasetError(f"{folder} has no index.jsonl; it must be a folder of stills in tar shards")
+        places: dict[str, dict[str, tarfile.TarInfo]] = {}
+        for line in index.read_text().splitlines():
+            row = json.loads(line)
+            if _is_validation(row["file"]) != (split == "val"):
+                continue
+            shard = row["shard"]
+            if shard not in places:
+                with tarfile.open(folder / shard) as tar:
+                    places[shard] = {member.name: member for member in tar}
+            member = places[shard].get(row["file"])
+            if member is None:
+                raise DatasetError(f"{index} names {row['file']}, which {shard} does not hold; build it anew")
+            stills.append(Still(folder / shard, row["file"], row["source"], member.offset_data, member.size))
+    return stills
