@@ -1,0 +1,35 @@
+"""Streaming colorizer for black-and-white video.
+
+``colorize`` colours a film from file to file; ``Colorizer`` colours frames; ``probe`` tells what a film holds.
+"""
+
+from .colorizer import Colorizer
+from .errors import (
+    EngineError,
+    InputError,
+    MissingExtraError,
+    OptionError,
+    OutputError,
+    StreamcolorError,
+)
+from .job import colorize
+from .media.probe import FilmInfo, probe
+from .options import ColorOptions, FilmOptions
+from .progress import Progress, Report
+
+__all__ = [
+    "ColorOptions",
+    "Colorizer",
+    "EngineError",
+    "FilmInfo",
+    "FilmOptions",
+    "InputError",
+    "MissingExtraError",
+    "OptionError",
+    "OutputError",
+    "Progress",
+    "Report",
+    "StreamcolorError",
+    "colorize",
+    "probe",
+]

@@ -1,0 +1,1 @@
+"""Films as files: the one place that knows PyAV."""

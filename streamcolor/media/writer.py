@@ -1,0 +1,179 @@
+"""A coloured film on disk: complete under its name, or not there at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import av.container
+import av.error
+
+from ..errors import OutputError
+from .containers import Container
+from .encoding import Encoding
+from .reader import FilmReader
+
+
+class FilmWriter:
+    """Encodes frames and copies packets into a new file; a context manager.
+
+    What is written stands under a hidden name beside the output until :meth:`finish` puts it in place; leaving the
+    context without that removes it.
+
+    Args:
+        path: the output, in the container that its suffix names.
+        reader: the film that the frames and packets come from.
+        overwrite: replace ``path`` if it exists.
+
+    Raises:
+        OutputError: the folder can't be written, ``path`` exists, or the container does not hold a stream.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        container: Container,
+        encoding: Encoding,
+        reader: FilmReader,
+        *,
+        overwrite: bool,
+    ) -> None:
+        self.path = path
+        self._overwrite = overwrite
+        check_output(path, overwrite=overwrite)
+        self._unfinished = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
+        try:
+            self._unfinished.touch(exist_ok=False)
+            self._file = av.open(str(self._unfinished.absolute()), "w", format=container.muxer)
+        except OSError as error:
+            self._unfinished.unlink(missing_ok=True)
+            raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
+        try:
+            self._file.metadata.update(reader.metadata)
+            self._video = self._add_video(encoding, reader)
+            self._copies = {stream.index: self._add_copy(stream, container) for stream in reader.copied_streams}
+        except BaseException:
+            self.discard()
+            raise
+
+    def _add_video(self, encoding: Encoding, reader: FilmReader) -> av.VideoStream:
+        video = reader.info.video
+        stream = self._file.add_stream(encoding.codec, rate=video.rate or 25, options=dict(encoding.settings))
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = video.width, video.height
+        stream.pix_fmt = encoding.layout.name
+        stream.time_base = video.time_base
+        encoder = stream.codec_context
+        encoder.time_base = video.time_base
+        encoder.sample_aspect_ratio = video.pixel_aspect
+        encoder.thread_type = "AUTO"
+        video.tags.apply(encoder)
+        stream.metadata.update(reader.video_stream.metadata)
+        stream.disposition = reader.video_stream.disposition
+        return stream
+
+    def _add_copy(self, source: av.stream.Stream, container: Container) -> av.stream.Stream:
+        codec = source.codec_context.codec.canonical_name
+        if codec not in (container.audio_codecs or self._file.supported_codecs):
+            raise OutputError(
+                f"{self.path}: {container.muxer} does not hold {codec} {source.type} (stream {source.index}); "
+                "name an output with the suffix .mkv, which does"
+            )
+        stream = self._file.add_stream_from_template(source)
+        stream.metadata.update(source.metadata)
+        stream.disposition = source.disposition
+        return stream
+
+    def write_frame(self, frame: av.VideoFrame) -> None:
+        """Encode one frame.
+
+        Raises:
+            OutputError: the encoder refuses it, or the disk is full.
+        """
+        self._mux(lambda: self._video.encode(frame))
+
+    def write_packet(self, packet: av.Packet) -> None:
+        """Copy one packet of a copied stream.
+
+        Raises:
+            OutputError: the container refuses it, or the disk is full.
+        """
+        packet.stream = self._copies[packet.stream.index]
+        self._mux(lambda: [packet])
+
+    def finish(self) -> None:
+        """Write what the encoder still holds, close the file and give it its name.
+
+        Raises:
+            OutputError: the disk is full, or another file took the name meanwhile.
+        """
+        self._mux(lambda: self._video.encode(None))
+        self._guarded(self._file.close)
+        try:
+            if self._overwrite:
+                os.replace(self._unfinished, self.path)
+            else:
+                _rename_without_replacing(self._unfinished, self.path)
+        except FileExistsError as error:
+            raise OutputError(f"{self.path} was made by somebody else meanwhile; it is left as it is") from error
+
+    def _mux(self, packets: Callable[[], Iterable[av.Packet]]) -> None:
+        self._guarded(lambda: self._file.mux(packets()))
+
+    def _guarded(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise OutputError(f"{self.path} can't be written: {getattr(error, 'strerror', None) or error}") from error
+
+    def discard(self) -> None:
+        """Remove what was written; the output's name stays as it was."""
+        try:
+            self._file.close()
+        except (av.error.FFmpegError, OSError, ValueError):
+            pass  # a file that can't even be closed is removed all the same
+        self._unfinished.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Find out early whether a film could be written.
+
+    Raises:
+        OutputError: the folder does not exist or can't be written, or the output exists.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"there is no folder {folder} to write {path.name} in")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; add --overwrite to replace it, or name another output with -o")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path} can't be written: no permission in {folder}")
+
+
+def _rename_without_replacing(source: Path, target: Path) -> None:
+    """Rename, but fail where ``target`` exists; file systems without hard links leave a short gap in that check."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        if target.exists():
+            raise FileExistsError(target) from None
+        os.rename(source, target)
+    else:
+        source.unlink()

@@ -1,0 +1,68 @@
+"""Run an iterator ahead on a thread of its own, through a bounded queue."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class _Failed:
+    error: BaseException
+
+
+class _End:
+    pass
+
+
+def prefetch(items: Iterable[_T], depth: int) -> Iterator[_T]:
+    """The items of ``items``, made on another thread, at most ``depth`` of them waiting.
+
+    An error there is raised here, in its place. Closing this generator stops that thread, and closes ``items`` on it.
+    """
+    waiting: queue.Queue[_T | _Failed | _End] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def offer(item: _T | _Failed | _End) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=_POLL_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def produce() -> None:
+        try:
+            for item in items:
+                if not offer(item):
+                    break
+            else:
+                offer(_End())
+        except BaseException as error:  # whatever it is, it belongs to the consumer
+            offer(_Failed(error))
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=produce, name=f"prefetch-{getattr(items, '__name__', 'items')}", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = waiting.get()
+            if isinstance(item, _End):
+                return
+            if isinstance(item, _Failed):
+                raise item.error
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

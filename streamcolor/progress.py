@@ -1,0 +1,64 @@
+"""What a job tells while it runs and when it is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class StageTimes:
+    """Seconds that each stage of the pipeline was busy; each stage is timed by one thread alone."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time that the block takes to ``stage``."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - begin
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a running job stands."""
+
+    frames: int
+    #: Frames in all, by what the container announces; None where it tells nothing.
+    expected_frames: int | None
+    #: Seconds since the job began.
+    elapsed: float
+    #: The film's own frames a second, None where unknown.
+    film_rate: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a job did."""
+
+    input: Path
+    output: Path
+    #: Frames written.
+    frames: int
+    #: Frames that the input should have given, but was too damaged to.
+    frames_lost: int
+    #: Wall-clock time in seconds.
+    seconds: float
+    #: Frames a second.
+    fps: float
+    #: The engine and its precision.
+    engine: str
+    #: The model's name and version.
+    model: str
+    #: The encoder and its pixel format.
+    encoding: str
+    #: Seconds that each stage was busy; stages overlap, so that their sum can exceed ``seconds``.
+    stage_seconds: dict[str, float]
+    #: What a person should know: streams left out, damage.
+    notes: list[str] = field(default_factory=list)
