@@ -16,8 +16,9 @@ from . import checkpoint
 from .config import TrainingConfig
 from .data.shards import read_index
 from .data.stills import TrainingCrops
+from .losses import reconstruction
 from .networks.efficientnet_lite import load_imagenet_weights
-from .networks.unet import AB_UNIT, UNet
+from .networks.unet import UNet
 
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY = 50
@@ -84,7 +85,7 @@ def train(config: TrainingConfig) -> None:
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * _learning_rate_factor(config, step)
         predicted = model(lightness.contiguous(memory_format=torch.channels_last))
-        loss = nn.functional.smooth_l1_loss(predicted / AB_UNIT, ab / AB_UNIT)
+        loss = reconstruction(predicted, ab)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)

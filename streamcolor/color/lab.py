@@ -48,6 +48,11 @@ def luminance_to_lightness(luminance: Array) -> Array:
     return np.where(luminance > _EPSILON, 116 * np.cbrt(luminance) - 16, linear).astype(np.float32)
 
 
+def lightness_to_luminance(lightness: Array) -> Array:
+    """Relative luminance Y in [0, 1] of L* in [0, 100]; the inverse of :func:`luminance_to_lightness`."""
+    return _inverse_f((lightness + 16) / 116).astype(np.float32)
+
+
 def _inverse_f(f: Array) -> Array:
     return np.where(f > _EPSILON ** (1 / 3), f * f * f, (116 * f - 16) / _KAPPA)
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .lab import Array, Primaries, lab_to_linear_rgb, luminance_to_lightness
+from .lab import Array, Primaries, lab_to_linear_rgb, lightness_to_luminance, luminance_to_lightness
 
 Matrix = Literal["bt709", "bt470bg", "smpte170m", "bt2020nc", "fcc", "smpte240m"]
 Transfer = Literal["bt709", "srgb", "gamma22", "gamma28", "linear"]
@@ -103,6 +103,12 @@ def working_luma_table(coding: Coding) -> NDArray[np.uint8]:
 def working_luma_to_lightness(luma: Array) -> Array:
     """L* in [0, 100] of working luma in [0, 255]."""
     return luminance_to_lightness(decode_transfer(luma / 255, "bt709"))
+
+
+def lightness_to_working_luma(lightness: Array) -> NDArray[np.uint8]:
+    """Working luma of L* in [0, 100], rounded to 8 bits."""
+    coded = encode_transfer(lightness_to_luminance(lightness), "bt709")
+    return np.rint(255 * np.clip(coded, 0, 1)).astype(np.uint8)
 
 
 def chroma_codes(luma: Array, ab: Array, coding: Coding) -> Array:

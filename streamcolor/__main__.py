@@ -1,0 +1,5 @@
+"""``python -m streamcolor``."""
+
+from .cli import main
+
+main()

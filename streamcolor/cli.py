@@ -1,0 +1,224 @@
+"""The command line: parse, call, render."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from . import doctor, job
+from .errors import OptionError, StreamcolorError
+from .media.containers import container_of, default_output
+from .media.encoding import choose_encoding
+from .media.probe import FilmInfo, probe
+from .media.reader import COPIED_KINDS
+from .media.timing import format_time, parse_time
+from .options import FilmOptions
+from .progress import Progress, Report
+
+_OUT = Console(soft_wrap=True, highlight=False)
+_ERR = Console(stderr=True, soft_wrap=True, highlight=False)
+
+_EPILOG = """\b
+Exit codes: 0 done; 1 other failure; 2 wrong option; 3 input can't be read;
+4 output can't be written; 5 no engine or model; 130 interrupted.
+"""
+
+
+class _Time(click.ParamType):
+    name = "time"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Fraction:
+        return value if isinstance(value, Fraction) else parse_time(value)
+
+
+def _film_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of FilmOptions, and the options made as its argument ``options``."""
+    fields = dataclasses.fields(FilmOptions)
+
+    @functools.wraps(command)
+    def collect(**values: Any) -> None:
+        options = FilmOptions(**{field.name: values.pop(field.name) for field in fields})
+        command(options=options, **values)
+
+    for field in reversed(fields):
+        name = f"--{field.name.replace('_', '-')}"
+        help_text = field.metadata["help"]
+        if field.default is False:
+            option = click.option(name, is_flag=True, help=help_text)
+        else:
+            shown = field.default is not None and not isinstance(field.default, Fraction)
+            option = click.option(
+                name, type=_click_type(str(field.type)), default=field.default, show_default=shown, help=help_text
+            )
+        collect = option(collect)
+    return collect
+
+
+def _click_type(annotation: str) -> click.ParamType | type:
+    base = annotation.removesuffix(" | None")
+    return _Time() if base == "Fraction" else {"str": str, "int": int, "float": float}[base]
+
+
+@contextmanager
+def _errors_as_lines(debug: bool) -> Iterator[None]:
+    """One line and an exit code for every failure; a traceback only with --debug."""
+    try:
+        yield
+    except (StreamcolorError, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        interrupted = isinstance(error, KeyboardInterrupt)
+        message = "interrupted; nothing was left behind" if interrupted else str(error)
+        _ERR.print(Text(f"streamcolor: {message}", style="red"))
+        sys.exit(130 if interrupted else error.exit_code)  # type: ignore[union-attr]
+    except Exception as error:
+        if debug:
+            raise
+        _ERR.print(Text(f"streamcolor: {type(error).__name__}: {error} (add --debug for more)", style="red"))
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.version_option(package_name="streamcolor")
+def _cli() -> None:
+    """Colour black-and-white video; keep its brightness, its sound and its timing as they are."""
+
+
+_debug_option = click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout instead.")
+
+
+@_cli.command(epilog=_EPILOG)
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The coloured film; its suffix names the container. Default: NAME.color.EXT beside the input.",
+)
+@_film_options
+@_json_option
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@_debug_option
+def colorize(
+    source: Path, output: Path | None, options: FilmOptions, as_json: bool, quiet: bool, debug: bool
+) -> None:
+    """Colour the film INPUT."""
+    with _errors_as_lines(debug):
+        show_bar = not (quiet or as_json) and _ERR.is_terminal
+        with _bar() if show_bar else _no_bar() as progress:
+            report = job.run_job(source, output, options, progress)
+        if as_json:
+            print(json.dumps(dataclasses.asdict(report), default=str))
+        elif not quiet:
+            _print_report(report)
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    yield None
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar: frames, frames a second, speed against real time, time left."""
+    columns: list[ProgressColumn] = [SpinnerColumn(), BarColumn(), TextColumn("{task.fields[line]}"), _TimeLeft()]
+    with ProgressBar(*columns, console=_ERR, transient=True) as bar:
+        task = bar.add_task("", total=None, line="")
+
+        def show(now: Progress) -> None:
+            fps = now.frames / now.elapsed
+            total = f"/{now.expected_frames}" if now.expected_frames else ""
+            speed = f", {fps / now.film_rate:.2f}x" if now.film_rate else ""
+            line = f"{now.frames}{total} frames, {fps:.1f} frames/s{speed}"
+            bar.update(task, completed=now.frames, total=now.expected_frames, line=line)
+
+        yield show
+
+
+class _TimeLeft(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        return Text("" if left is None else f"{format_time(left)} left")
+
+
+def _print_report(report: Report) -> None:
+    for note in report.notes:
+        _ERR.print(Text(f"note: {note}", style="yellow"))
+    _OUT.print(
+        f"{report.output}: {report.frames} frames in {format_time(report.seconds)} ({report.fps:.1f} frames/s), "
+        f"{report.encoding}, by {report.model} on {report.engine}"
+    )
+
+
+@_cli.command("probe", epilog=_EPILOG)
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@_json_option
+@_debug_option
+def _probe(source: Path, as_json: bool, debug: bool) -> None:
+    """Show the streams of INPUT and what will become of each."""
+    with _errors_as_lines(debug):
+        info = probe(source)
+        output = default_output(source)
+        encoding = choose_encoding(info.video.pixel_format, container_of(output), FilmOptions())
+        fates = {stream.index: "left out so far" for stream in info.streams}
+        fates |= {stream.index: "copied" for stream in info.streams if stream.kind in COPIED_KINDS}
+        fates[info.video.index] = f"coloured, to {encoding}"
+        if as_json:
+            streams = [dataclasses.asdict(stream) | {"fate": fates[stream.index]} for stream in info.streams]
+            seconds = None if info.duration is None else float(info.duration)
+            found = {"path": str(source), "container": info.container, "seconds": seconds, "streams": streams}
+            print(json.dumps(found | {"frames": info.video.frames, "output": str(output)}))
+        else:
+            _print_film(info, fates, output)
+
+
+def _print_film(info: FilmInfo, fates: dict[int, str], output: Path) -> None:
+    length = "unknown length" if info.duration is None else format_time(info.duration)
+    frames = "" if info.video.frames is None else f", about {info.video.frames} frames"
+    _OUT.print(f"{info.path}: {info.container}, {length}{frames}")
+    table = Table("stream", "kind", "codec", "language", "title", "details", f"in {output.name}")
+    for stream in info.streams:
+        row = (stream.kind, stream.codec, stream.language or "", stream.title or "", stream.details)
+        table.add_row(str(stream.index), *row, fates[stream.index])
+    _OUT.print(table)
+
+
+@_cli.command("doctor")
+@_debug_option
+def _doctor(debug: bool) -> None:
+    """Show versions, engines, hardware and encoders found here."""
+    with _errors_as_lines(debug):
+        table = Table(show_header=False)
+        for name, value in doctor.examine():
+            table.add_row(name, Text(value))
+        _OUT.print(table)
+
+
+def main() -> None:
+    """Run the command line; never returns."""
+    try:
+        _cli.main(prog_name="streamcolor", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(OptionError.exit_code)
+    except OptionError as error:
+        _ERR.print(Text(f"streamcolor: {error}", style="red"))
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    sys.exit(0)
