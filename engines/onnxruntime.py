@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import onnxruntime
 
-from .base import ChromaBatch, LumaBatch
+from .base import ChromaBatch, Engine, LumaBatch
 from .metadata import open_session, spec_of
 from .threads import usable_cores
 
 
-class ModelEngine:
-    """See :class:`streamcolor.engines.Engine`."""
+class ModelEngine(Engine):
+    """The model in an ONNX Runtime session."""
 
     description = "onnxruntime (float32)"
 
@@ -27,17 +25,11 @@ class ModelEngine:
         self.spec = spec_of(model, self._session)
 
     def infer(self, luma: LumaBatch) -> ChromaBatch:
+        """See :meth:`Engine.infer`."""
         (ab,) = self._session.run(["ab"], {"luma": luma})
         chroma: ChromaBatch = ab
         return chroma
 
     def close(self) -> None:
+        """See :meth:`Engine.close`."""
         del self._session
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

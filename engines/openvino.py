@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,7 +12,7 @@ import openvino
 
 from streamcolor.errors import EngineError
 
-from .base import ChromaBatch, LumaBatch
+from .base import ChromaBatch, Engine, LumaBatch
 from .metadata import read_spec
 from .threads import usable_cores
 
@@ -38,8 +37,8 @@ def _trial_batch(short_side: int) -> LumaBatch:
     return pictures.astype(np.uint8)
 
 
-class ModelEngine:
-    """See :class:`streamcolor.engines.Engine`.
+class ModelEngine(Engine):
+    """The model compiled by OpenVINO.
 
     Args:
         model: the .onnx file.
@@ -64,18 +63,12 @@ class ModelEngine:
         return "bf16" if alike and bfloat16_time < float32_time else "f32"
 
     def infer(self, luma: LumaBatch) -> ChromaBatch:
+        """See :meth:`Engine.infer`."""
         return _run(self._request, luma)
 
     def close(self) -> None:
+        """See :meth:`Engine.close`."""
         del self._request
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _compile(core: openvino.Core, model: Path, precision: Precision) -> openvino.InferRequest:

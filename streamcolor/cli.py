@@ -38,10 +38,10 @@ Exit codes: 0 done; 1 other failure; 2 wrong option; 3 input can't be read;
 """
 
 
-class _Time(click.ParamType):
+class _Time(click.ParamType[Fraction]):
     name = "time"
 
-    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Fraction:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:  # noqa: ARG002
         return value if isinstance(value, Fraction) else parse_time(value)
 
 
@@ -68,7 +68,7 @@ def _film_options(command: Callable[..., None]) -> Callable[..., None]:
     return collect
 
 
-def _click_type(annotation: str) -> click.ParamType | type:
+def _click_type(annotation: str) -> click.ParamType[Any] | type:
     base = annotation.removesuffix(" | None")
     return _Time() if base == "Fraction" else {"str": str, "int": int, "float": float}[base]
 
@@ -114,9 +114,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print one J
 @_json_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @_debug_option
-def colorize(
-    source: Path, output: Path | None, options: FilmOptions, as_json: bool, quiet: bool, debug: bool
-) -> None:
+def colorize(source: Path, output: Path | None, options: FilmOptions, as_json: bool, quiet: bool, debug: bool) -> None:
     """Colour the film INPUT."""
     with _errors_as_lines(debug):
         show_bar = not (quiet or as_json) and _ERR.is_terminal

@@ -109,7 +109,8 @@ class Colorizer:
             for batch in coloured:
                 chroma = iter(() if batch.chroma is None else batch.chroma)
                 for item in batch.items:
-                    yield self._render(item, next(chroma)) if isinstance(item, _Picture) else item
+                    done = self._render(item, next(chroma)) if isinstance(item, _Picture) else item
+                    yield cast(_T, done)
 
     def _batches(self, frames: Iterable[Any]) -> Iterator[_Batch]:
         batch = _Batch()
@@ -176,7 +177,7 @@ class Colorizer:
             coding = color_tags(frame).coding(layout.bits)
             cb, cr = expand_chroma(picture.luma, ab * np.float32(self._options.saturation), size, coding)
             coloured = with_chroma(frame, layout, cb, cr)
-            return coloured.to_ndarray(format="rgb24") if picture.is_array else coloured
+            return np.asarray(coloured.to_ndarray(format="rgb24"), np.uint8) if picture.is_array else coloured
 
     def close(self) -> None:
         """Free the engine."""

@@ -10,8 +10,8 @@ from typing import Any
 from .errors import OptionError
 
 
-def _option(default: Any, help: str, *, low: float | None = None, high: float | None = None) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high})
+def _option(default: Any, description: str, *, low: float | None = None, high: float | None = None) -> Any:
+    return dataclasses.field(default=default, metadata={"help": description, "low": low, "high": high})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,9 @@ class FilmOptions(ColorOptions):
         OptionError: a number is outside its range.
     """
 
-    codec: str | None = _option(None, "FFmpeg's name of the video encoder. Default: what the container's players expect.")
+    codec: str | None = _option(
+        None, "FFmpeg's name of the video encoder. Default: what the container's players expect."
+    )
     crf: int | None = _option(None, "Constant rate factor of the encoder; lower is better and larger.", low=0, high=63)
     preset: str | None = _option(None, "The encoder's speed preset.")
     pix_fmt: str | None = _option(None, "Pixel format of the output, planar YUV. Default: the source's nearest.")

@@ -1,0 +1,1 @@
+"""Make models: data, networks, training, evaluation, export."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
@@ -35,12 +34,12 @@ def save(path: Path, step: int, model: nn.Module, averaged: nn.Module, optimizer
     )
     unfinished = path.with_suffix(".partial")
     save_file(tensors, unfinished, metadata={"step": str(step)})
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 def _read(path: Path) -> tuple[int, dict[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
-        return int(file.metadata()["step"]), {name: file.get_tensor(name) for name in file.keys()}
+        return int(file.metadata()["step"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
 
 
 def resume(path: Path, model: nn.Module, averaged: nn.Module, optimizer: torch.optim.Optimizer) -> int:

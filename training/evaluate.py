@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000
+from streamcolor.engines import Engine
 
 from streamcolor.color.yuv import lightness_to_working_luma
-from streamcolor.engines import Engine
 from streamcolor.errors import DatasetError
 
 from .data.shards import Still
@@ -67,4 +67,4 @@ def _colour_difference(lightness: NDArray[np.float32], ab: NDArray[np.float32], 
     stride = lightness.shape[0] // ab.shape[1]
     coarse = lightness[::stride, ::stride]
     first, second = (np.stack([coarse, *chroma], axis=-1) for chroma in (ab, other))
-    return float(deltaE_ciede2000(first, second).mean())
+    return float(np.mean(deltaE_ciede2000(first, second)))  # type: ignore[no-untyped-call]

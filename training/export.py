@@ -10,9 +10,9 @@ import onnx
 import onnx.numpy_helper
 import torch
 from onnx import TensorProto, helper
+from streamcolor.engines import ModelSpec
 from torch import Tensor, nn
 
-from streamcolor.engines import ModelSpec
 from streamcolor.errors import EngineError
 
 from .networks.efficientnet_lite import Variant
@@ -126,13 +126,16 @@ def load_onnx(path: Path, variant: Variant = "lite0") -> UNet:
                 weight, bias = (half.get(key, key) for key in inputs[f"{_GENERATOR}.{name}.weight"][1:3])
                 convolution.weight.copy_(torch.from_numpy(arrays[weight]))
             except (KeyError, ValueError, RuntimeError) as error:
-                raise EngineError(f"{path} is not a UNet with a {variant} encoder: {name} is missing or differs") from error
+                raise EngineError(
+                    f"{path} is not a UNet with a {variant} encoder: {name} is missing or differs"
+                ) from error
             shift = torch.from_numpy(arrays[bias])
             if norm is None:
                 assert convolution.bias is not None
                 convolution.bias.copy_(shift)
             else:
-                assert norm.running_mean is not None and norm.running_var is not None
+                assert norm.running_mean is not None
+                assert norm.running_var is not None
                 norm.running_mean.zero_()
                 norm.running_var.fill_(1 - norm.eps)
                 norm.weight.fill_(1)

@@ -60,7 +60,7 @@ def _batches(config: TrainingConfig, first_step: int) -> Iterator[tuple[Tensor, 
             begin = end
 
 
-def _use_one_opencv_thread(worker: int) -> None:
+def _use_one_opencv_thread(_worker: int) -> None:
     cv2.setNumThreads(1)
 
 
@@ -68,7 +68,8 @@ def train(config: TrainingConfig) -> None:
     """Train, or go on training, until ``config.steps``; the checkpoint in ``config.output`` holds the result."""
     config.output.mkdir(parents=True, exist_ok=True)
     path = config.output / CHECKPOINT
-    model = UNet(config.encoder).to(memory_format=torch.channels_last)
+    model = UNet(config.encoder)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     load_imagenet_weights(model.encoder, config.encoder)
     averaged = UNet(config.encoder)
     averaged.load_state_dict(model.state_dict())
@@ -87,7 +88,7 @@ def train(config: TrainingConfig) -> None:
         predicted = model(lightness.contiguous(memory_format=torch.channels_last))
         loss = reconstruction(predicted, ab)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
         optimizer.step()
         _average_into(averaged, model, min(config.ema_decay, (1 + step) / (10 + step)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+#: Real numbers: float32 on the way of a frame; tables, made once, in float64.
+Array = NDArray[np.floating[Any]]
 
 Primaries = Literal["bt709", "bt470bg", "smpte170m", "bt2020"]
 
@@ -50,7 +51,7 @@ def luminance_to_lightness(luminance: Array) -> Array:
 
 def lightness_to_luminance(lightness: Array) -> Array:
     """Relative luminance Y in [0, 1] of L* in [0, 100]; the inverse of :func:`luminance_to_lightness`."""
-    return _inverse_f((lightness + 16) / 116).astype(np.float32)
+    return _inverse_f((lightness + 16) / 116)
 
 
 def _inverse_f(f: Array) -> Array:
@@ -62,5 +63,5 @@ def lab_to_linear_rgb(lightness: Array, ab: Array, primaries: Primaries) -> Arra
     f_y = (lightness + 16) / 116
     f = np.stack([f_y + ab[0] / 500, f_y, f_y - ab[1] / 200])
     matrix = np.linalg.inv(rgb_to_xyz_matrix(primaries)) * WHITE
-    rgb = np.tensordot(matrix.astype(np.float32), _inverse_f(f), axes=1)
-    return np.clip(rgb, 0, 1, dtype=np.float32)
+    rgb: Array = np.tensordot(matrix.astype(np.float32), _inverse_f(f), axes=1)
+    return np.clip(rgb, 0, 1)

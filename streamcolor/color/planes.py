@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 from .lab import Array
 from .yuv import Coding, chroma_codes, working_luma_table
 
-Plane = NDArray[np.uint8] | NDArray[np.uint16]
+#: Code values: uint8 up to 8 bits, uint16 above.
+Plane = NDArray[np.unsignedinteger[Any]]
 
 #: However long and thin a film is, its long side is worked on at no more than this many short sides.
 _MAX_ASPECT = 4
 
 
-def working_size(width: int, height: int, *, short_side: int, multiple: int, pixel_aspect: Fraction = Fraction(1)) -> tuple[int, int]:
+def working_size(
+    width: int, height: int, *, short_side: int, multiple: int, pixel_aspect: Fraction = Fraction(1)
+) -> tuple[int, int]:
     """Width and height at which a film is coloured.
 
     The short side is ``short_side``; the long one keeps the display aspect as nearly as a ``multiple`` allows.
@@ -55,6 +59,6 @@ def expand_chroma(luma: NDArray[np.uint8], ab: Array, size: tuple[int, int], cod
     """
     coarse = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA).astype(np.float32)
     small = np.rint(np.clip(chroma_codes(coarse, ab, coding), 0, 2**coding.bits - 1))
-    dtype = np.uint8 if coding.bits <= 8 else np.uint16
-    cb, cr = (cv2.resize(plane.astype(dtype), size, interpolation=cv2.INTER_LINEAR) for plane in small)
+    codes: Plane = small.astype(np.uint8 if coding.bits <= 8 else np.uint16)
+    cb, cr = (np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), codes.dtype) for plane in codes)
     return cb, cr

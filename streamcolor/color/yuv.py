@@ -94,7 +94,7 @@ def working_luma_table(coding: Coding) -> NDArray[np.uint8]:
     """
     black, white = coding.luma_span
     codes = np.arange(2**coding.bits, dtype=np.float32)
-    coded = np.clip((codes - black) / (white - black), 0, 1)
+    coded: Array = np.clip((codes - black) / (white - black), 0, 1)
     if coding.transfer != "bt709":
         coded = encode_transfer(decode_transfer(coded, coding.transfer), "bt709")
     return np.rint(255 * coded).astype(np.uint8)

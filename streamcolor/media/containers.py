@@ -51,7 +51,9 @@ def container_of(path: Path) -> Container:
         return _CONTAINERS[path.suffix.lower()]
     except KeyError:
         known = ", ".join(_CONTAINERS)
-        raise OutputError(f"{path}: can't tell the container by the suffix {path.suffix!r}; use one of {known}") from None
+        raise OutputError(
+            f"{path}: can't tell the container by the suffix {path.suffix!r}; use one of {known}"
+        ) from None
 
 
 def default_output(source: Path) -> Path:

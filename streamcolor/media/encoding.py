@@ -53,7 +53,9 @@ def choose_encoding(source_format: str, container: Container, options: FilmOptio
     if codec.type != "video":
         raise OutputError(f"{name} encodes {codec.type}, not video; 'streamcolor doctor' lists common encoders")
     formats = [pixel_format.name for pixel_format in codec.video_formats or ()]
-    layout = _asked_layout(name, options.pix_fmt, formats) if options.pix_fmt else _best_layout(name, source_format, formats)
+    layout = (
+        _asked_layout(name, options.pix_fmt, formats) if options.pix_fmt else _best_layout(name, source_format, formats)
+    )
     return Encoding(codec.name, layout, _settings(codec, options))
 
 
@@ -80,7 +82,9 @@ def _best_layout(codec: str, source_format: str, formats: list[str]) -> Layout:
         layout = planar_layout(wish)
         if layout is not None and wish in formats:
             return layout
-    raise OutputError(f"{codec} takes no planar YUV, only {', '.join(formats) or 'nothing known'}; choose another --codec")
+    raise OutputError(
+        f"{codec} takes no planar YUV, only {', '.join(formats) or 'nothing known'}; choose another --codec"
+    )
 
 
 def _settings(codec: av.codec.Codec, options: FilmOptions) -> dict[str, str]:

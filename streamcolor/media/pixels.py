@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import av
 import av.error
@@ -46,9 +47,9 @@ class Layout:
     is_gray: bool
 
     @property
-    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+    def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
         """What a sample is held in."""
-        return np.uint8 if self.bits <= 8 else np.uint16
+        return np.dtype(np.uint8 if self.bits <= 8 else np.uint16)
 
 
 @lru_cache
@@ -122,7 +123,7 @@ def bits_of(frame: av.VideoFrame) -> int:
 def plane(frame: av.VideoFrame, number: int) -> Plane:
     """View of one plane's samples ``(h, w)``; write only into frames that are your own."""
     picture = frame.planes[number]
-    samples: Plane = np.frombuffer(picture, _known_layout(frame.format.name).dtype)  # type: ignore[arg-type]
+    samples = np.frombuffer(memoryview(picture), _known_layout(frame.format.name).dtype)
     return samples.reshape(picture.height, -1)[:, : picture.width]
 
 
@@ -202,10 +203,11 @@ def _specified(value: int, default: int) -> int:
 def _change_depth(samples: Plane, source_bits: int, target: Layout) -> Plane:
     """Samples shifted to another depth, rounded where bits are lost."""
     if target.bits >= source_bits:
-        return samples.astype(target.dtype) << (target.bits - source_bits)
+        return np.left_shift(samples, target.bits - source_bits, dtype=target.dtype)
     shift = source_bits - target.bits
     rounded = (samples.astype(np.uint32) + (1 << (shift - 1))) >> shift
-    return np.minimum(rounded, 2**target.bits - 1).astype(target.dtype)
+    narrowed: Plane = np.minimum(rounded, 2**target.bits - 1).astype(target.dtype)
+    return narrowed
 
 
 def chroma_size(width: int, height: int, layout: Layout) -> tuple[int, int]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import av.error
@@ -99,23 +98,30 @@ class FilmReader:
             return 0
         return max(self._failures, (expected or 0) - self._frames)
 
-    def __iter__(self) -> Iterator[av.VideoFrame | av.Packet]:
+    def __iter__(self) -> Iterator[av.VideoFrame | av.Packet[Any]]:
         if self._begin is not None:
             self._container.seek(to_ticks(self._begin, self.info.video.time_base), stream=self._video)
         wanted = [self._video, *self.copied_streams]
         unfinished = {stream.index for stream in wanted}
-        for packet in chain(self._packets(wanted), [None]):
-            stream = self._video if packet is None else packet.stream
-            for item in self._decoded(packet) if stream is self._video else [packet]:
-                time = _begin(item)
-                if self._end is not None and time >= self._end:
-                    unfinished.discard(stream.index)
-                elif self._begin is None or time >= self._begin:
-                    yield self._shifted(item)
-            if not unfinished:
-                return
+        for item in self._items(wanted):
+            time = _begin(item)
+            if self._end is not None and time >= self._end:
+                unfinished.discard(self._video.index if isinstance(item, av.VideoFrame) else item.stream.index)
+                if not unfinished:
+                    return
+            elif self._begin is None or time >= self._begin:
+                yield self._shifted(item)
 
-    def _packets(self, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
+    def _items(self, streams: list[av.stream.Stream]) -> Iterator[av.VideoFrame | av.Packet[Any]]:
+        """Everything that the file gives, with its own times."""
+        for packet in self._packets(streams):
+            if packet.stream is self._video:
+                yield from self._decoded(packet)
+            else:
+                yield packet
+        yield from self._decoded(None)
+
+    def _packets(self, streams: list[av.stream.Stream]) -> Iterator[av.Packet[Any]]:
         """Packets up to the end of the file, or to where it can't be read on."""
         try:
             for packet in self._container.demux(streams):
@@ -125,7 +131,7 @@ class FilmReader:
         except av.error.FFmpegError:
             self._damaged = True
 
-    def _decoded(self, packet: av.Packet | None) -> Iterator[av.VideoFrame]:
+    def _decoded(self, packet: av.Packet[Any] | None) -> Iterator[av.VideoFrame]:
         """Frames that a packet completes; with None, those that the decoder still holds."""
         try:
             frames = self._video.codec_context.decode(packet)
@@ -148,13 +154,13 @@ class FilmReader:
         video = self.info.video
         if (frame.width, frame.height) != (video.width, video.height):
             raise InputError(
-                f"{self.info.path}, at {float(frame.time or 0):.3f} s: the picture changes from {video.width}x{video.height} "
-                f"to {frame.width}x{frame.height}; cut the film there and colour the parts"
+                f"{self.info.path}, at {float(frame.time or 0):.3f} s: the picture changes from "
+                f"{video.width}x{video.height} to {frame.width}x{frame.height}; cut the film there and colour the parts"
             )
 
-    def _shifted(self, item: av.VideoFrame | av.Packet) -> av.VideoFrame | av.Packet:
+    def _shifted(self, item: av.VideoFrame | av.Packet[Any]) -> av.VideoFrame | av.Packet[Any]:
         if self._shift:
-            shift = to_ticks(self._shift, item.time_base)
+            shift = to_ticks(self._shift, _time_base(item))
             item.pts = None if item.pts is None else item.pts - shift
             item.dts = None if item.dts is None else item.dts - shift
         return item
@@ -172,6 +178,11 @@ class FilmReader:
         self.close()
 
 
-def _begin(item: av.VideoFrame | av.Packet) -> Fraction:
+def _begin(item: av.VideoFrame | av.Packet[Any]) -> Fraction:
     ticks = item.dts if item.pts is None else item.pts
-    return Fraction(0) if ticks is None else ticks * item.time_base
+    return Fraction(0) if ticks is None else ticks * _time_base(item)
+
+
+def _time_base(item: av.VideoFrame | av.Packet[Any]) -> Fraction:
+    assert item.time_base is not None, "the reader sets every frame's, the demuxer every packet's"
+    return item.time_base

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import av.container
@@ -97,7 +98,7 @@ class FilmWriter:
         """
         self._mux(lambda: self._video.encode(frame))
 
-    def write_packet(self, packet: av.Packet) -> None:
+    def write_packet(self, packet: av.Packet[Any]) -> None:
         """Copy one packet of a copied stream.
 
         Raises:
@@ -116,13 +117,13 @@ class FilmWriter:
         self._guarded(self._file.close)
         try:
             if self._overwrite:
-                os.replace(self._unfinished, self.path)
+                self._unfinished.replace(self.path)
             else:
                 _rename_without_replacing(self._unfinished, self.path)
         except FileExistsError as error:
             raise OutputError(f"{self.path} was made by somebody else meanwhile; it is left as it is") from error
 
-    def _mux(self, packets: Callable[[], Iterable[av.Packet]]) -> None:
+    def _mux(self, packets: Callable[[], list[av.Packet[Any]]]) -> None:
         self._guarded(lambda: self._file.mux(packets()))
 
     def _guarded(self, write: Callable[[], None]) -> None:
@@ -133,10 +134,8 @@ class FilmWriter:
 
     def discard(self) -> None:
         """Remove what was written; the output's name stays as it was."""
-        try:
+        with suppress(av.error.FFmpegError, OSError, ValueError):  # what can't even be closed is removed all the same
             self._file.close()
-        except (av.error.FFmpegError, OSError, ValueError):
-            pass  # a file that can't even be closed is removed all the same
         self._unfinished.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -174,6 +173,6 @@ def _rename_without_replacing(source: Path, target: Path) -> None:
     except OSError:
         if target.exists():
             raise FileExistsError(target) from None
-        os.rename(source, target)
+        source.rename(target)
     else:
         source.unlink()

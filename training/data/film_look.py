@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Lightness = NDArray[np.float32]
+Lightness = NDArray[np.floating[Any]]
 
 
 def age(lightness: Lightness, rng: Generator) -> Lightness:
@@ -17,11 +19,11 @@ def age(lightness: Lightness, rng: Generator) -> Lightness:
     """
     if rng.random() < 0.3:
         return lightness
-    aged = 100 * np.power(lightness / 100, np.exp(rng.normal(0, 0.2)))
+    aged: Lightness = 100 * np.power(lightness / 100, np.exp(rng.normal(0, 0.2)))
     if rng.random() < 0.35:
         aged = _fade(aged, rng)
     if rng.random() < 0.3:
-        aged = cv2.GaussianBlur(aged, (0, 0), rng.uniform(0.4, 1.3))
+        aged = np.asarray(cv2.GaussianBlur(aged, (0, 0), rng.uniform(0.4, 1.3)), np.float32)
     if rng.random() < 0.1:
         aged = _scratch(aged, rng)
     if rng.random() < 0.5:
@@ -39,7 +41,7 @@ def _grain(lightness: Lightness, rng: Generator) -> Lightness:
     """Gaussian grain, sometimes clumped, strongest in the mid-tones."""
     noise = rng.standard_normal(lightness.shape, dtype=np.float32)
     if rng.random() < 0.5:
-        noise = 2 * cv2.GaussianBlur(noise, (0, 0), 0.8)
+        noise = 2 * np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8), np.float32)
     tone = lightness / 100
     visibility = 0.4 + 2.4 * tone * (1 - tone)
     return (rng.uniform(0.5, 5.0) * noise * visibility).astype(np.float32)

@@ -23,7 +23,7 @@ _MAX_ZOOM = 1.25
 
 def split_lab(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """L* ``(h, w)`` in [0, 100] and ab ``(h, w, 2)`` of an sRGB picture ``uint8 (h, w, 3)`` (CIE 15, D65)."""
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     return lab[..., 0], lab[..., 1:]
 
 

@@ -1,0 +1,1 @@
+"""Generators: L* in, ab out."""

@@ -84,7 +84,8 @@ class _InvertedResidual(nn.Module):
             y = nn.functional.relu6(self._bn0(self._expand_conv(y)))
         y = nn.functional.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self._residual else y
+        out: Tensor = x + y if self._residual else y
+        return out
 
 
 class EfficientNetLite(nn.Module):
@@ -118,6 +119,7 @@ class EfficientNetLite(nn.Module):
         self.channels: tuple[int, ...] = tuple(stage_channels[stage] for stage in pyramid_stages)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Features from fine to coarse."""
         x = nn.functional.relu6(self._bn0(self._conv_stem(x)))
         features = []
         for number, block in enumerate(self._blocks):

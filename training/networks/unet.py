@@ -48,9 +48,11 @@ class UNet(nn.Module):
         self.head = nn.Sequential(_conv_block(decoder[0], decoder[0]), nn.Conv2d(decoder[0], 2, 1))
 
     def forward(self, lightness: Tensor) -> Tensor:
+        """Chroma of lightness."""
         features = self.encoder((lightness / 100 - _IMAGENET_MEAN) / _IMAGENET_STD)
         x = self.bottom(features[-1])
         for join, skip in zip(self.joins, reversed(features[:-1]), strict=True):
             x = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
             x = join(torch.cat([x, skip], dim=1))
-        return AB_UNIT * self.head(x)
+        ab: Tensor = AB_UNIT * self.head(x)
+        return ab
