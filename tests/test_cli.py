@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from films import Film, Sound
+
+SUBTITLES = """1
+00:00:00,000 --> 00:00:01,000
+Words
+"""
+
+
+def streamcolor(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "streamcolor", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd="/", **options)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cli") / "film.mkv"
+    return Film(pts=range(25), sounds=[Sound(language="fra")], pix_fmt="gray", tags=(1, 1, 1, 1), codec="ffv1").write(path)
+
+
+def test_the_end_says_what_was_done(film: Path) -> None:
+    done = streamcolor("colorize", film, "--overwrite", "--engine", "onnxruntime")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+    for said in ("film.color.mkv", "25 frames", "frames/s", "libx264 yuv420p", "onnxruntime"):
+        assert said in done.stdout
+
+
+def test_json_is_one_object_with_what_programs_need(film: Path) -> None:
+    done = streamcolor("colorize", film, "--overwrite", "--engine", "onnxruntime", "--json")
+    report = json.loads(done.stdout)
+    assert report["frames"] == 25
+    assert report["frames_lost"] == 0
+    assert report["fps"] == pytest.approx(25 / report["seconds"])
+    assert report["engine"] == "onnxruntime (float32)"
+    assert report["model"].startswith("streamcolor-lite0 ")
+    assert set(report["stage_seconds"]) == {"decode", "reduce", "engine", "render", "encode"}
+
+
+def test_quiet_is_quiet(film: Path) -> None:
+    done = streamcolor("colorize", film, "--overwrite", "--quiet", "--engine", "onnxruntime")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_errors_go_to_stderr_and_keep_stdout_clean(film: Path) -> None:
+    done = streamcolor("colorize", film.with_name("none.mkv"), "--json")
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_usage_is_exit_code_2(film: Path) -> None:
+    assert streamcolor("colorize").returncode == 2
+    assert streamcolor("colorize", film, "--no-such-option").returncode == 2
+    assert streamcolor("no-such-command").returncode == 2
+
+
+def test_probe_tells_what_becomes_of_each_stream(film: Path) -> None:
+    shown = streamcolor("probe", film).stdout
+    assert "copied" in shown
+    assert "coloured" in shown
+    found = json.loads(streamcolor("probe", film, "--json").stdout)
+    assert [stream["fate"] for stream in found["streams"]] == ["coloured, to libx264 yuv420p", "copied"]
+    assert found["streams"][1]["language"] == "fra"
+    assert found["frames"] == 25
+    assert found["output"].endswith("film.color.mkv")
+
+
+def test_streams_that_are_left_out_are_named(tmp_path: Path, film: Path) -> None:
+    import av
+
+    (tmp_path / "words.srt").write_text(SUBTITLES)
+    both = tmp_path / "both.mkv"
+    with av.open(str(film)) as pictures, av.open(str(tmp_path / "words.srt")) as words, av.open(str(both), "w") as out:
+        copies = {id(source): out.add_stream_from_template(source.streams[0]) for source in (pictures, words)}
+        for source in (words, pictures):
+            for packet in source.demux(source.streams[0]):
+                if packet.size:
+                    packet.stream = copies[id(source)]
+                    out.mux(packet)
+    fates = [stream["fate"] for stream in json.loads(streamcolor("probe", both, "--json").stdout)["streams"]]
+    assert fates == ["coloured, to libx264 yuv420p", "left out so far"]
+    done = streamcolor("colorize", both, "--engine", "onnxruntime")
+    assert "subtitle stream 1" in done.stderr
+    assert "left out" in done.stderr
+
+
+def test_doctor_names_versions_engines_and_encoders() -> None:
+    done = streamcolor("doctor")
+    assert done.returncode == 0
+    for said in ("onnxruntime", "openvino", "libx264", "cores", "streamcolor-lite0"):
+        assert said in done.stdout
+
+
+def test_help_explains_every_option_and_exit_code() -> None:
+    shown = streamcolor("colorize", "--help").stdout
+    for option in (
+        "--output --engine --model --batch-size --codec --crf --preset --pix-fmt --start --duration --saturation "
+        "--overwrite --json --quiet --debug"
+    ).split():
+        assert option in shown
+    assert "Exit codes" in shown
+
+
+def test_version_is_the_projects() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert project["version"] in streamcolor("--version").stdout
+
+
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
+    import signal
+
+    film = Film(size=(640, 480), pts=range(400)).write(tmp_path / "film.mkv")
+    with subprocess.Popen(
+        [sys.executable, "-m", "streamcolor", "colorize", str(film), "--engine", "onnxruntime"],
+        stderr=subprocess.PIPE, text=True, cwd="/",
+    ) as job:  # fmt: skip
+        while not list(tmp_path.glob(".*.partial.mkv")):
+            assert job.poll() is None
+        job.send_signal(signal.SIGINT)
+        _, said = job.communicate(timeout=60)
+    assert job.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
