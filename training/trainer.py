@@ -56,6 +56,7 @@ def _batches(config: TrainingConfig, first_step: int) -> Iterator[tuple[Tensor, 
                 sampler=range(begin * config.batch_size, end * config.batch_size),
                 num_workers=config.workers,
                 worker_init_fn=_use_one_opencv_thread,
+                multiprocessing_context="spawn",  # a fork of OpenCV's or torch's thread pools hangs
             )
             begin = end
 
