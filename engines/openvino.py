@@ -49,18 +49,14 @@ class ModelEngine(Engine):
     def __init__(self, model: Path, precision: Precision | None = None) -> None:
         self.spec = read_spec(model)
         core = openvino.Core()
-        if precision is None:
-            offers_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-            precision = self._best_precision(core, model) if offers_bfloat16 else "f32"
-        self._request = _compile(core, model, precision)
-        self.description = f"openvino ({_NAMES[precision]})"
-
-    def _best_precision(self, core: openvino.Core, model: Path) -> Precision:
-        trial = _trial_batch(self.spec.short_side)
-        reference, float32_time = _timed(_compile(core, model, "f32"), trial)
-        rounded, bfloat16_time = _timed(_compile(core, model, "bf16"), trial)
-        alike = float(np.abs(rounded - reference).mean()) < _MAX_BFLOAT16_ERROR
-        return "bf16" if alike and bfloat16_time < float32_time else "f32"
+        offers_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        candidates: list[Precision] = ["f32", "bf16"] if offers_bfloat16 else ["f32"]
+        if precision is not None:
+            candidates = [precision]
+        requests = {candidate: _compile(core, model, candidate) for candidate in candidates}
+        chosen = _best_precision(requests, self.spec.short_side) if len(requests) > 1 else candidates[0]
+        self._request = requests[chosen]
+        self.description = f"openvino ({_NAMES[chosen]})"
 
     def infer(self, luma: LumaBatch) -> ChromaBatch:
         """See :meth:`Engine.infer`."""
@@ -69,6 +65,14 @@ class ModelEngine(Engine):
     def close(self) -> None:
         """See :meth:`Engine.close`."""
         del self._request
+
+
+def _best_precision(requests: dict[Precision, openvino.InferRequest], short_side: int) -> Precision:
+    trial = _trial_batch(short_side)
+    reference, float32_time = _timed(requests["f32"], trial)
+    rounded, bfloat16_time = _timed(requests["bf16"], trial)
+    alike = float(np.abs(rounded - reference).mean()) < _MAX_BFLOAT16_ERROR
+    return "bf16" if alike and bfloat16_time < float32_time else "f32"
 
 
 def _compile(core: openvino.Core, model: Path, precision: Precision) -> openvino.InferRequest:

@@ -22,12 +22,11 @@ from .media.pixels import (
     Layout,
     as_planar,
     bits_of,
-    chroma_size,
     color_tags,
     frame_of_luma,
     layout_in_colour,
     plane,
-    with_chroma,
+    with_room_for_chroma,
 )
 from .options import ColorOptions
 from .prefetch import prefetch
@@ -173,10 +172,10 @@ class Colorizer:
         with self.times.measure("render"):
             frame = picture.frame
             layout = self._layout or layout_in_colour(frame.format.name, full_chroma=picture.is_array)
-            size = chroma_size(frame.width, frame.height, layout)
+            coloured = with_room_for_chroma(frame, layout)
+            planes = plane(coloured, 1), plane(coloured, 2)
             coding = color_tags(frame).coding(layout.bits)
-            cb, cr = expand_chroma(picture.luma, ab * np.float32(self._options.saturation), size, coding)
-            coloured = with_chroma(frame, layout, cb, cr)
+            expand_chroma(picture.luma, ab * np.float32(self._options.saturation), planes, coding)
             return np.asarray(coloured.to_ndarray(format="rgb24"), np.uint8) if picture.is_array else coloured
 
     def close(self) -> None:

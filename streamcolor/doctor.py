@@ -23,7 +23,7 @@ def examine() -> Iterator[tuple[str, str]]:
     yield "streamcolor", importlib.metadata.version("streamcolor")
     yield "Python", platform.python_version()
     yield "system", f"{platform.system()} {platform.release()}"
-    yield "processor", f"{_processor()}, {usable_cores()} cores usable"
+    yield "processor", f"{processor()}, {usable_cores()} cores usable"
     for package in ("av", "numpy", "opencv-python-headless", "onnxruntime"):
         yield package, importlib.metadata.version(package)
     yield "FFmpeg's libavcodec", ".".join(map(str, av.library_versions["libavcodec"]))
@@ -37,7 +37,8 @@ def examine() -> Iterator[tuple[str, str]]:
     yield "encoders", ", ".join(name for name in _ENCODERS if _has_encoder(name))
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name, which benchmarks give beside their figures."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

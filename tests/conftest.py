@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-
 from streamcolor.engines import Engine, open_engine
 
 

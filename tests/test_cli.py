@@ -23,7 +23,9 @@ def streamcolor(*arguments: object, **options: object) -> subprocess.CompletedPr
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cli") / "film.mkv"
-    return Film(pts=range(25), sounds=[Sound(language="fra")], pix_fmt="gray", tags=(1, 1, 1, 1), codec="ffv1").write(path)
+    return Film(pts=range(25), sounds=[Sound(language="fra")], pix_fmt="gray", tags=(1, 1, 1, 1), codec="ffv1").write(
+        path
+    )
 
 
 def test_the_end_says_what_was_done(film: Path) -> None:
@@ -103,10 +105,23 @@ def test_doctor_names_versions_engines_and_encoders() -> None:
 
 def test_help_explains_every_option_and_exit_code() -> None:
     shown = streamcolor("colorize", "--help").stdout
-    for option in (
-        "--output --engine --model --batch-size --codec --crf --preset --pix-fmt --start --duration --saturation "
-        "--overwrite --json --quiet --debug"
-    ).split():
+    for option in [
+        "--output",
+        "--engine",
+        "--model",
+        "--batch-size",
+        "--codec",
+        "--crf",
+        "--preset",
+        "--pix-fmt",
+        "--start",
+        "--duration",
+        "--saturation",
+        "--overwrite",
+        "--json",
+        "--quiet",
+        "--debug",
+    ]:
         assert option in shown
     assert "Exit codes" in shown
 

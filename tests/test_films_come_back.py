@@ -176,9 +176,7 @@ def test_shape_and_colour_tags_stay(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("height", "expected"), [(480, (6, 6, 6, 1)), (576, (5, 5, 6, 1)), (720, (1, 1, 1, 1))])
-def test_untagged_films_are_tagged_with_what_was_used(
-    tmp_path: Path, height: int, expected: tuple[int, ...]
-) -> None:
+def test_untagged_films_are_tagged_with_what_was_used(tmp_path: Path, height: int, expected: tuple[int, ...]) -> None:
     source = Film(size=(64, height), pts=range(2)).write(tmp_path / "film.mkv")
     output = streamcolor.colorize(source, **ENGINE).output
     with av.open(str(output)) as file:

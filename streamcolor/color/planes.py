@@ -44,21 +44,26 @@ def reduce_luma(luma: Plane, size: tuple[int, int], coding: Coding) -> NDArray[n
         luma: code values ``(h, w)``, uint8 up to 8 bits and uint16 above; only read.
         size: width and height of the result.
     """
-    reduced = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    width, height = size
+    reduced = luma
+    while reduced.shape[1] >= 2 * width and reduced.shape[0] >= 2 * height:
+        # OpenCV halves ten times faster than it divides by a fraction.
+        half = (reduced.shape[1] // 2, reduced.shape[0] // 2)
+        reduced = np.asarray(cv2.resize(reduced, half, interpolation=cv2.INTER_AREA), luma.dtype)
+    reduced = np.asarray(cv2.resize(reduced, size, interpolation=cv2.INTER_AREA), luma.dtype)
     table = working_luma_table(coding)
     return table[np.minimum(reduced, len(table) - 1)]
 
 
-def expand_chroma(luma: NDArray[np.uint8], ab: Array, size: tuple[int, int], coding: Coding) -> tuple[Plane, Plane]:
-    """Cb and Cr planes ``(height, width)`` for a film, by bilinear interpolation.
+def expand_chroma(luma: NDArray[np.uint8], ab: Array, planes: tuple[Plane, Plane], coding: Coding) -> None:
+    """Fill a film's Cb and Cr planes ``(height, width)``, by bilinear interpolation.
 
     Args:
         luma: working luma ``uint8 (h, w)``.
         ab: Lab chroma ``float32 (2, h/s, w/s)`` for any stride s.
-        size: width and height of the chroma planes.
+        planes: where to write, with rows of any pitch.
     """
     coarse = cv2.resize(luma, ab.shape[:0:-1], interpolation=cv2.INTER_AREA).astype(np.float32)
-    small = np.rint(np.clip(chroma_codes(coarse, ab, coding), 0, 2**coding.bits - 1))
-    codes: Plane = small.astype(np.uint8 if coding.bits <= 8 else np.uint16)
-    cb, cr = (np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), codes.dtype) for plane in codes)
-    return cb, cr
+    codes = np.rint(np.clip(chroma_codes(coarse, ab, coding), 0, 2**coding.bits - 1)).astype(planes[0].dtype)
+    for small, plane in zip(codes, planes, strict=True):
+        cv2.resize(small, plane.shape[::-1], dst=plane, interpolation=cv2.INTER_LINEAR)

@@ -210,24 +210,14 @@ def _change_depth(samples: Plane, source_bits: int, target: Layout) -> Plane:
     return narrowed
 
 
-def chroma_size(width: int, height: int, layout: Layout) -> tuple[int, int]:
-    """Width and height of a format's chroma planes."""
-    pixel_format = av.VideoFormat(layout.name, width, height)
-    return pixel_format.chroma_width(), pixel_format.chroma_height()
-
-
-def with_chroma(source: av.VideoFrame, layout: Layout, cb: Plane, cr: Plane) -> av.VideoFrame:
-    """A new frame of ``layout`` with the source's luma, time and tags, and the given chroma.
+def with_room_for_chroma(source: av.VideoFrame, layout: Layout) -> av.VideoFrame:
+    """A new frame of ``layout`` with the source's luma, time and tags; its chroma planes are to be filled.
 
     Luma is copied sample for sample; only where ``layout`` has another depth than the source is it shifted.
     """
     frame = av.VideoFrame(source.width, source.height, layout.name)
-    luma = plane(source, 0)
-    bits = bits_of(source)
-    if bits != layout.bits:
-        luma = _change_depth(luma, bits, layout)
-    for number, samples in enumerate((luma, cb, cr)):
-        plane(frame, number)[:] = samples
+    luma, bits = plane(source, 0), bits_of(source)
+    plane(frame, 0)[:] = luma if bits == layout.bits else _change_depth(luma, bits, layout)
     frame.pts, frame.duration = source.pts, source.duration
     if source.time_base is not None:
         frame.time_base = source.time_base

@@ -47,18 +47,32 @@ def test_codes_beyond_the_depth_do_not_fail() -> None:
 def test_a_flat_colour_fills_both_planes() -> None:
     luma = np.full((8, 8), 128, np.uint8)
     ab = np.stack([np.full((2, 2), 20.0), np.full((2, 2), -30.0)]).astype(np.float32)
-    cb, cr = expand_chroma(luma, ab, (7, 5), Coding())
-    assert cb.shape == cr.shape == (5, 7)
-    assert cb.dtype == np.uint8
+    padded = [np.zeros((5, 16), np.uint8) for _ in range(2)]  # a frame's rows are longer than the picture
+    cb, cr = (plane[:, :7] for plane in padded)
+    expand_chroma(luma, ab, (cb, cr), Coding())
     assert len(np.unique(cb)) == len(np.unique(cr)) == 1
     assert cb[0, 0] > 128  # blue
+    assert all(not plane[:, 7:].any() for plane in padded)
 
 
 def test_left_stays_left() -> None:
     luma = np.full((8, 8), 128, np.uint8)
     ab = np.zeros((2, 2, 2), np.float32)
     ab[1, :, 0] = 60  # yellow on the left
-    cb, _ = expand_chroma(luma, ab, (8, 8), Coding(bits=10))
-    assert cb.dtype == np.uint16
+    cb, cr = (np.zeros((8, 8), np.uint16) for _ in range(2))
+    expand_chroma(luma, ab, (cb, cr), Coding(bits=10))
     assert cb[0, 0] < 400
     assert cb[0, -1] == 512
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1919, 1079), (854, 480)])
+def test_reducing_in_steps_is_averaging_over_areas(size: tuple[int, int]) -> None:
+    """Against exact areas, computed by scikit-image on a real picture."""
+    from skimage import data, transform
+
+    gray = np.rint(16 + 219 * transform.resize(data.camera(), size[::-1], order=1)).astype(np.uint8)
+    expected = 255 * (transform.resize(gray.astype(float), (160, 288), order=1, anti_aliasing=True) - 16) / 219
+    reduced = reduce_luma(gray, (288, 160), Coding())
+    assert np.abs(reduced - expected).mean() < 1.5
+    shifted = np.abs(np.roll(reduced, 1, axis=1) - expected).mean()
+    assert np.abs(reduced - expected).mean() < shifted / 3

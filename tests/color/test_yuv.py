@@ -51,7 +51,9 @@ def test_chroma_codes_are_ffmpegs(matrix: str, number: int, full_range: bool, rn
 @pytest.mark.parametrize("matrix", ["bt709", "smpte170m", "bt2020nc"])
 def test_no_colour_is_exactly_neutral(bits: int, full_range: bool, matrix: str) -> None:
     luma = np.arange(256, dtype=np.float32)[None]
-    codes = chroma_codes(luma, np.zeros((2, 1, 256), np.float32), Coding(matrix=matrix, full_range=full_range, bits=bits))
+    codes = chroma_codes(
+        luma, np.zeros((2, 1, 256), np.float32), Coding(matrix=matrix, full_range=full_range, bits=bits)
+    )
     assert np.all(np.rint(codes) == 2 ** (bits - 1))
 
 

@@ -8,7 +8,6 @@ import openvino
 import pytest
 import torch
 from films import photographs
-
 from streamcolor.engines import ModelSpec
 from streamcolor.engines.models import DEFAULT_MODEL
 from streamcolor.engines.onnxruntime import ModelEngine as OnnxRuntimeEngine

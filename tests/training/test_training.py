@@ -7,9 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-
 from streamcolor.engines import ModelSpec, open_engine
-from streamcolor.errors import DatasetError, OptionError
 from streamcolor.training import checkpoint, trainer
 from streamcolor.training.config import TrainingConfig, read_config
 from streamcolor.training.data.shards import read_index
@@ -18,6 +16,8 @@ from streamcolor.training.evaluate import evaluate
 from streamcolor.training.export import export_onnx, load_onnx, spec_of_export, working_luma_to_lightness
 from streamcolor.training.losses import reconstruction
 from streamcolor.training.networks.unet import UNet
+
+from streamcolor.errors import DatasetError, OptionError
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def config(stills: Path, tmp_path: Path) -> TrainingConfig:
     )
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a signal that ends the process."""
 
 
@@ -49,13 +49,13 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(
 
     def save_and_die(*arguments: object) -> None:
         real_save(*arguments)  # type: ignore[arg-type]
-        raise Killed
+        raise KilledError
 
     torch.manual_seed(0)
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(checkpoint, "save", save_and_die)
-            with pytest.raises(Killed):
+            with pytest.raises(KilledError):
                 trainer.train(resumed)
     trainer.train(resumed)
     step, weights = checkpoint.averaged_weights(resumed.output / trainer.CHECKPOINT)
@@ -128,7 +128,9 @@ def test_an_export_can_be_trained_on(exported: tuple[UNet, Path]) -> None:
     lightness = 100 * torch.rand(2, 1, 64, 96)
     with torch.inference_mode():
         expected = generator(lightness)
-        torch.testing.assert_close(load_onnx(path)(lightness), expected, rtol=0, atol=0.02 * expected.abs().max().item())
+        torch.testing.assert_close(
+            load_onnx(path)(lightness), expected, rtol=0, atol=0.02 * expected.abs().max().item()
+        )
 
 
 def test_export_carries_its_spec_and_nothing_of_the_machine(exported: tuple[UNet, Path]) -> None:
