@@ -24,7 +24,6 @@ from .errors import OptionError, StreamcolorError
 from .media.containers import container_of, default_output
 from .media.encoding import choose_encoding
 from .media.probe import FilmInfo, probe
-from .media.reader import COPIED_KINDS
 from .media.timing import format_time, parse_time
 from .options import FilmOptions
 from .progress import Progress, Report
@@ -173,8 +172,7 @@ def _probe(source: Path, as_json: bool, debug: bool) -> None:
         info = probe(source)
         output = default_output(source)
         encoding = choose_encoding(info.video.pixel_format, container_of(output), FilmOptions())
-        fates = {stream.index: "left out so far" for stream in info.streams}
-        fates |= {stream.index: "copied" for stream in info.streams if stream.kind in COPIED_KINDS}
+        fates = {stream.index: "copied" if stream.is_copied else "left out so far" for stream in info.streams}
         fates[info.video.index] = f"coloured, to {encoding}"
         if as_json:
             streams = [dataclasses.asdict(stream) | {"fate": fates[stream.index]} for stream in info.streams]

@@ -14,7 +14,7 @@ from .colorizer import Colorizer
 from .errors import InputError, OptionError, OutputError
 from .media.containers import container_of, default_output
 from .media.encoding import choose_encoding
-from .media.reader import COPIED_KINDS, FilmReader
+from .media.reader import FilmReader
 from .media.writer import FilmWriter, check_output
 from .options import FilmOptions
 from .progress import Progress, Report
@@ -66,7 +66,7 @@ def run_job(
         notes = [
             f"{stream.kind} stream {stream.index} ({stream.codec}) was left out: only sound is copied so far"
             for stream in info.streams
-            if stream.kind not in COPIED_KINDS and stream.index != info.video.index
+            if not stream.is_copied and stream.index != info.video.index
         ]
         with (
             Colorizer(options, layout=encoding.layout, pixel_aspect=info.video.pixel_aspect) as colorizer,

@@ -212,3 +212,21 @@ def test_saturation_of_nought_is_gray(tmp_path: Path) -> None:
         plane = decoded(output)[0].planes[number]
         samples = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
         assert np.all(samples == 128)
+
+
+def test_tags_of_the_old_coding_are_not_kept(tmp_path: Path) -> None:
+    source = Film().write(tmp_path / "film.mkv")
+    tagged = tmp_path / "tagged.mkv"
+    with av.open(str(source)) as old, av.open(str(tagged), "w") as new:
+        copy = new.add_stream_from_template(old.streams.video[0])
+        copy.metadata.update({"ENCODER": "ancient", "title": "Reel 1", "BPS": "12", "NUMBER_OF_FRAMES": "9"})
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                new.mux(packet)
+    output = streamcolor.colorize(tagged, **ENGINE).output
+    with av.open(str(output)) as file:
+        metadata = file.streams.video[0].metadata
+    assert metadata["title"] == "Reel 1"
+    assert "ancient" not in metadata.values()
+    assert not {"BPS", "NUMBER_OF_FRAMES"} & set(metadata)

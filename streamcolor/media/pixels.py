@@ -32,9 +32,8 @@ _PRIMARIES: dict[int, Primaries] = {5: "bt470bg", 6: "smpte170m", 7: "smpte170m"
 
 _PLANAR = re.compile(r"(gray|yuvj?4\d\dp)((?P<bits>9|10|12|14|16)le)?")
 
-#: Up to this many lines, an untagged film is taken for standard definition.
-_MAX_SD_LINES = 576
-_PAL_LINES = 576
+#: Lines of 625-line television's pictures; what is untagged and no taller is taken for standard definition.
+_LINES_OF_625 = 576
 
 
 @dataclass(frozen=True)
@@ -166,9 +165,9 @@ class ColorTags:
 
 def _default_tags(height: int) -> ColorTags:
     """BT.709 above 576 lines; below, BT.601 in the form of 625 or of 525 lines."""
-    if height > _MAX_SD_LINES:
+    if height > _LINES_OF_625:
         return ColorTags(1, 1, 1, full_range=False)
-    system = 5 if height == _PAL_LINES else 6
+    system = 5 if height == _LINES_OF_625 else 6
     return ColorTags(system, system, 6, full_range=False)
 
 

@@ -16,6 +16,8 @@ from ..errors import InputError, OptionError
 from .pixels import ColorTags, color_tags
 from .timing import parse_time
 
+_COPIED_KINDS = ("audio",)
+
 
 @dataclass(frozen=True)
 class StreamInfo:
@@ -29,6 +31,8 @@ class StreamInfo:
     title: str | None
     #: Size, sample rate and the like, in one line.
     details: str
+    #: Whether its packets go into the coloured film as they are.
+    is_copied: bool
 
 
 @dataclass(frozen=True)
@@ -196,4 +200,5 @@ def _describe_stream(stream: av.stream.Stream) -> StreamInfo:
         language=stream.language,
         title=stream.metadata.get("title"),
         details=details,
+        is_copied=stream.type in _COPIED_KINDS and decoder is not None,
     )

@@ -16,9 +16,6 @@ from ..errors import InputError
 from .probe import FilmInfo, describe, film_stream, open_film
 from .timing import to_ticks
 
-#: Kinds of stream whose packets are copied.
-COPIED_KINDS = frozenset({"audio"})
-
 
 class FilmReader:
     """An open film; a context manager, and an iterable to go through once.
@@ -36,11 +33,12 @@ class FilmReader:
     """
 
     def __init__(self, path: Path, *, start: Fraction = Fraction(0), duration: Fraction | None = None) -> None:
-        self._open = ExitStack()
-        self._container = self._open.enter_context(open_film(path))
+        with ExitStack() as opening:
+            self._container = opening.enter_context(open_film(path))
+            self.info: FilmInfo = describe(path, self._container)
+            self._open = opening.pop_all()
         self._video = film_stream(self._container)
         self._video.thread_type = "AUTO"
-        self.info: FilmInfo = describe(path, self._container)
         self._shift = start
         self._begin = self.info.video.start + start if start else None
         self._end = None if duration is None else self.info.video.start + start + duration
@@ -52,11 +50,7 @@ class FilmReader:
     @property
     def copied_streams(self) -> list[av.stream.Stream]:
         """The streams whose packets are to be copied."""
-        return [
-            stream
-            for stream in self._container.streams
-            if stream.type in COPIED_KINDS and stream.codec_context is not None
-        ]
+        return [self._container.streams[stream.index] for stream in self.info.streams if stream.is_copied]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -110,6 +104,7 @@ class FilmReader:
                 if not unfinished:
                     return
             elif self._begin is None or time >= self._begin:
+                self._frames += isinstance(item, av.VideoFrame)
                 yield self._shifted(item)
 
     def _items(self, streams: list[av.stream.Stream]) -> Iterator[av.VideoFrame | av.Packet[Any]]:
@@ -126,7 +121,7 @@ class FilmReader:
         try:
             for packet in self._container.demux(streams):
                 if packet.size:
-                    self._damaged = self._damaged or packet.is_corrupt
+                    self._damaged = self._damaged or (packet.is_corrupt and packet.stream is self._video)
                     yield packet
         except av.error.FFmpegError:
             self._damaged = True
@@ -147,7 +142,6 @@ class FilmReader:
             length = frame.duration * time_base or 1 / (self.info.video.rate or Fraction(25))
             self._last_end = frame.pts * time_base + length
             self._damaged = self._damaged or frame.is_corrupt
-            self._frames += 1
             yield frame
 
     def _require_same_size(self, frame: av.VideoFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,9 @@ from ..errors import OutputError
 from .containers import Container
 from .encoding import Encoding
 from .reader import FilmReader
+
+#: Tags that describe the source's own coding, as FFmpeg and mkvmerge write them; untrue of the coloured stream.
+_MEASURED = re.compile(r"encoder$|DURATION|BPS|NUMBER_OF_|_STATISTICS_|SOURCE_ID", re.IGNORECASE)
 
 
 class FilmWriter:
@@ -74,7 +78,9 @@ class FilmWriter:
         encoder.sample_aspect_ratio = video.pixel_aspect
         encoder.thread_type = "AUTO"
         video.tags.apply(encoder)
-        stream.metadata.update(reader.video_stream.metadata)
+        stream.metadata.update(
+            (name, value) for name, value in reader.video_stream.metadata.items() if not _MEASURED.match(name)
+        )
         stream.disposition = reader.video_stream.disposition
         return stream
 
@@ -129,12 +135,12 @@ class FilmWriter:
     def _guarded(self, write: Callable[[], None]) -> None:
         try:
             write()
-        except (av.error.FFmpegError, OSError, ValueError) as error:
+        except (av.error.FFmpegError, OSError) as error:
             raise OutputError(f"{self.path} can't be written: {getattr(error, 'strerror', None) or error}") from error
 
     def discard(self) -> None:
         """Remove what was written; the output's name stays as it was."""
-        with suppress(av.error.FFmpegError, OSError, ValueError):  # what can't even be closed is removed all the same
+        with suppress(av.error.FFmpegError, OSError):  # what can't even be closed is removed all the same
             self._file.close()
         self._unfinished.unlink(missing_ok=True)
 
