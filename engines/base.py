@@ -64,9 +64,11 @@ class ModelSpec:
 
 
 class Engine(Protocol):
-    """Runs one model. One thread calls it at a time; a context manager that closes itself."""
+    """Runs one model; a context manager that closes itself."""
 
     spec: ModelSpec
+    #: Calls of ``infer`` that may, and for full speed should, run at once on threads of their own.
+    parallel_calls: int
     #: The engine's name and, where it has a choice, its precision: "openvino (bfloat16)".
     description: str
 

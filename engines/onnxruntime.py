@@ -8,7 +8,7 @@ import onnxruntime
 
 from .base import ChromaBatch, Engine, LumaBatch
 from .metadata import open_session, spec_of
-from .threads import usable_cores
+from .threads import divide_cores
 
 
 class ModelEngine(Engine):
@@ -18,7 +18,7 @@ class ModelEngine(Engine):
 
     def __init__(self, model: Path) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = usable_cores()
+        self.parallel_calls, options.intra_op_num_threads = divide_cores()
         # Threads that spin while they wait take the decoder's and the encoder's cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = open_session(model, options)

@@ -29,7 +29,7 @@ from .media.pixels import (
     with_room_for_chroma,
 )
 from .options import ColorOptions
-from .prefetch import prefetch
+from .prefetch import parallel_map, prefetch
 from .progress import StageTimes
 
 _T = TypeVar("_T")
@@ -103,7 +103,8 @@ class Colorizer:
         Raises:
             InputError: an array of another shape or type, or a pixel format or tags that can't be coloured.
         """
-        coloured = prefetch(self._inferred(prefetch(self._batches(frames), _DEPTH)), _DEPTH)
+        batches = prefetch(self._batches(frames), _DEPTH)
+        coloured = prefetch(parallel_map(self._infer, batches, self.engine.parallel_calls), _DEPTH)
         with closing(cast(Any, coloured)):
             for batch in coloured:
                 chroma = iter(() if batch.chroma is None else batch.chroma)
@@ -159,14 +160,13 @@ class Colorizer:
         coding = color_tags(frame).coding(bits_of(frame))
         return _Picture(frame, reduce_luma(plane(frame, 0), size, coding), is_array)
 
-    def _inferred(self, batches: Iterable[_Batch]) -> Iterator[_Batch]:
-        for batch in batches:
-            pictures = batch.pictures
-            if pictures:
-                luma = np.stack([picture.luma for picture in pictures])[:, None]
-                with self.times.measure("engine"):
-                    batch.chroma = self.engine.infer(luma)
-            yield batch
+    def _infer(self, batch: _Batch) -> _Batch:
+        pictures = batch.pictures
+        if pictures:
+            luma = np.stack([picture.luma for picture in pictures])[:, None]
+            with self.times.measure("engine"):
+                batch.chroma = self.engine.infer(luma)
+        return batch
 
     def _render(self, picture: _Picture, ab: Array) -> av.VideoFrame | NDArray[np.uint8]:
         with self.times.measure("render"):

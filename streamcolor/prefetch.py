@@ -1,14 +1,17 @@
-"""Run an iterator ahead on a thread of its own, through a bounded queue."""
+"""Iterators that work ahead on threads of their own, in order and within bounds."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 _POLL_SECONDS = 0.1
 
@@ -49,9 +52,7 @@ def prefetch(items: Iterable[_T], depth: int) -> Iterator[_T]:
         except BaseException as error:  # whatever it is, it belongs to the consumer
             offer(_Failed(error))
         finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
+            _close(items)
 
     thread = threading.Thread(target=produce, name=f"prefetch-{getattr(items, '__name__', 'items')}", daemon=True)
     thread.start()
@@ -66,3 +67,29 @@ def prefetch(items: Iterable[_T], depth: int) -> Iterator[_T]:
     finally:
         stopped.set()
         thread.join()
+
+
+def parallel_map(function: Callable[[_T], _R], items: Iterable[_T], workers: int) -> Iterator[_R]:
+    """``function`` of each item, in the items' order, computed on ``workers`` threads; they work one item ahead.
+
+    An error is raised in its item's place. Closing this generator closes ``items``.
+    """
+    pending: deque[Future[_R]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix=function.__name__) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+            _close(items)
+
+
+def _close(items: object) -> None:
+    close = getattr(items, "close", None)
+    if close is not None:
+        close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from pathlib import Path
 
 
 class StageTimes:
-    """Seconds that each stage of the pipeline was busy; each stage is timed by one thread alone."""
+    """Seconds that each stage of the pipeline was busy, all its threads together."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
@@ -22,7 +24,8 @@ class StageTimes:
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - begin
+            with self._lock:
+                self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - begin
 
 
 @dataclass(frozen=True)

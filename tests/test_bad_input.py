@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from films import Film, Sound, decoded, luma_of
 
 import streamcolor
 from streamcolor import InputError, OptionError, OutputError
 from streamcolor.cli import main
+
+from films import Film, Sound, decoded, luma_of
 
 
 def run(*arguments: object) -> int:

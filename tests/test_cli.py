@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from films import Film, Sound
 
 SUBTITLES = """1

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import av
 import numpy as np
 import pytest
-from films import moving_luma, photographs
 from skimage import color
 
 from streamcolor import Colorizer, ColorOptions, InputError
+
+from films import moving_luma, photographs
 
 OPTIONS = ColorOptions(engine="onnxruntime", batch_size=2)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from films import Film, Sound, decoded, luma_of, packets, times
 
 import streamcolor
+
+from films import Film, Sound, decoded, luma_of, packets, times
 
 ENGINE = {"engine": "onnxruntime"}
 

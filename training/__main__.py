@@ -7,8 +7,8 @@ import logging
 from pathlib import Path
 
 import click
-from streamcolor.engines import open_engine
 
+from streamcolor.engines import open_engine
 from streamcolor.errors import StreamcolorError
 
 from . import checkpoint
@@ -26,7 +26,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def _main() -> None:
     """Train, export and judge models."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logging.getLogger("streamcolor").setLevel(logging.INFO)
 
 
 @_main.command("train")

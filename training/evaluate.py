@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000
-from streamcolor.engines import Engine
 
 from streamcolor.color.yuv import lightness_to_working_luma
+from streamcolor.engines import Engine
 from streamcolor.errors import DatasetError
 
 from .data.shards import Still

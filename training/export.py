@@ -10,9 +10,10 @@ import onnx
 import onnx.numpy_helper
 import torch
 from onnx import TensorProto, helper
-from streamcolor.engines import ModelSpec
 from torch import Tensor, nn
 
+from streamcolor.color.yuv import working_luma_to_lightness
+from streamcolor.engines import ModelSpec
 from streamcolor.errors import EngineError
 
 from .networks.efficientnet_lite import Variant
@@ -20,8 +21,6 @@ from .networks.unet import INPUT_MULTIPLE, OUTPUT_STRIDE, UNet
 
 _OPSET = 18
 _GENERATOR = "generator"
-#: Initializers with fewer values than this stay float32; they weigh nothing.
-_SMALL = 256
 
 
 class _WorkingLumaToChroma(nn.Module):
@@ -30,19 +29,14 @@ class _WorkingLumaToChroma(nn.Module):
     def __init__(self, generator: nn.Module) -> None:
         super().__init__()
         self.generator = generator
+        # A table, since formulas lose up to 0.7 ab units where an engine computes in bfloat16.
+        lightness = working_luma_to_lightness(np.arange(256, dtype=np.float32))
+        self.register_buffer("lightness", torch.from_numpy(lightness)[:, None])
 
     def forward(self, luma: Tensor) -> Tensor:
-        ab: Tensor = self.generator(working_luma_to_lightness(luma))
+        codes = luma.to(torch.float32).to(torch.int32)  # TensorRT casts 8-bit inputs to float only
+        ab: Tensor = self.generator(nn.functional.embedding(codes, self.lightness).squeeze(-1))
         return ab
-
-
-def working_luma_to_lightness(luma: Tensor) -> Tensor:
-    """L* in [0, 100] of full-range luma ``uint8`` (ITU-R BT.709-6 item 1.2, CIE 15:2018 section 8.2.1)."""
-    coded = luma.to(torch.float32) / 255
-    luminance = torch.where(coded < 0.081, coded / 4.5, ((coded + 0.099) / 1.099) ** (1 / 0.45))
-    epsilon, kappa = 216 / 24389, 24389 / 27
-    cube_root = luminance.clamp(min=epsilon) ** (1 / 3)
-    return torch.where(luminance > epsilon, 116 * cube_root - 16, kappa * luminance)
 
 
 def export_onnx(generator: nn.Module, spec: ModelSpec, path: Path) -> None:
@@ -84,14 +78,15 @@ def _strip_traces(model: onnx.ModelProto) -> None:
 
 
 def _store_weights_as_half(model: onnx.ModelProto) -> None:
-    """Keep weights as float16 and cast them on loading; every engine computes in what precision it likes."""
+    """Keep convolutions' weights as float16 and cast them on loading; engines compute in what precision they like."""
     graph = model.graph
+    weights = {node.input[1] for node in graph.node if node.op_type == "Conv"}
     casts = []
     for initializer in graph.initializer:
-        values = onnx.numpy_helper.to_array(initializer)
-        if values.dtype != np.float32 or values.size < _SMALL:
-            continue
         name = initializer.name
+        if name not in weights:
+            continue
+        values = onnx.numpy_helper.to_array(initializer)
         initializer.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
         casts.append(helper.make_node("Cast", [initializer.name], [name], to=TensorProto.FLOAT))
     nodes = casts + list(graph.node)

@@ -21,16 +21,16 @@ import click
 import cv2
 import numpy as np
 from skimage import data
-from streamcolor.engines import open_engine
 
 from streamcolor import ColorOptions, FilmOptions, colorize
 from streamcolor.color.planes import working_size
 from streamcolor.doctor import processor
+from streamcolor.engines import open_engine
 from streamcolor.media.containers import container_of
 from streamcolor.media.encoding import choose_encoding
 from streamcolor.media.reader import FilmReader
 from streamcolor.media.writer import FilmWriter
-from streamcolor.prefetch import prefetch
+from streamcolor.prefetch import parallel_map, prefetch
 
 SIZES = {"480p": (854, 480), "1080p": (1920, 1080)}
 RATE = 24
@@ -78,13 +78,14 @@ def engine_alone(name: str, size: tuple[int, int], frames: int) -> Callable[[], 
     spec, batch_size = engine.spec, ColorOptions().batch_size
     width, height = working_size(*size, short_side=spec.short_side, multiple=spec.multiple)
     luma = np.random.default_rng(0).integers(0, 256, (batch_size, 1, height, width), dtype=np.uint8)
-    engine.infer(luma)
+    batches = [luma] * (frames // batch_size)
 
     def run() -> int:
-        for _ in range(frames // batch_size):
-            engine.infer(luma)
-        return frames // batch_size * batch_size
+        for _ in parallel_map(engine.infer, batches, engine.parallel_calls):
+            pass
+        return len(batches) * batch_size
 
+    run()
     return run
 
 

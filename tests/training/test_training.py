@@ -7,17 +7,18 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+
+from streamcolor.color.yuv import working_luma_to_lightness
 from streamcolor.engines import ModelSpec, open_engine
+from streamcolor.errors import DatasetError, OptionError
 from streamcolor.training import checkpoint, trainer
 from streamcolor.training.config import TrainingConfig, read_config
 from streamcolor.training.data.shards import read_index
 from streamcolor.training.data.stills import whole_still
 from streamcolor.training.evaluate import evaluate
-from streamcolor.training.export import export_onnx, load_onnx, spec_of_export, working_luma_to_lightness
+from streamcolor.training.export import export_onnx, load_onnx, spec_of_export
 from streamcolor.training.losses import reconstruction
 from streamcolor.training.networks.unet import UNet
-
-from streamcolor.errors import DatasetError, OptionError
 
 
 @pytest.fixture
@@ -119,7 +120,8 @@ def test_export_equals_pytorch(exported: tuple[UNet, Path], shape: tuple[int, ..
     luma = rng.integers(0, 256, shape, dtype=np.uint8)
     (ab,) = onnxruntime.InferenceSession(path).run(["ab"], {"luma": luma})
     with torch.inference_mode():
-        expected = generator(working_luma_to_lightness(torch.from_numpy(luma))).numpy()
+        lightness = torch.from_numpy(working_luma_to_lightness(luma.astype(np.float32)))
+        expected = generator(lightness).numpy()
     assert np.abs(ab - expected).max() < 0.02 * np.abs(expected).max()
 
 
