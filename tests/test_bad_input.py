@@ -162,6 +162,7 @@ def test_sound_that_the_container_cant_hold_is_named(tmp_path: Path) -> None:
     source = Film(sounds=[Sound()], pts=range(30)).write(tmp_path / "film.mkv")
     with pytest.raises(OutputError, match=r"webm does not hold aac audio \(stream 1\).*\.mkv"):
         streamcolor.colorize(source, tmp_path / "out.webm")
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
 
 
 def test_an_unknown_option_is_an_option_error(film: Path) -> None:

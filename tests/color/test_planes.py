@@ -65,6 +65,18 @@ def test_left_stays_left() -> None:
     assert cb[0, -1] == 512
 
 
+def test_chroma_changes_smoothly_between_working_pixels() -> None:
+    luma = np.full((8, 32), 128, np.uint8)
+    ab = np.zeros((2, 2, 8), np.float32)
+    ab[1] = np.linspace(-40, 40, 8)
+    cb, cr = (np.zeros((16, 256), np.uint8) for _ in range(2))
+    expand_chroma(luma, ab, (cb, cr), Coding())
+    steps = np.diff(cb[8].astype(int))
+    assert steps.min() >= -1
+    assert steps.max() <= 0
+    assert cb[8, 0] - cb[8, -1] > 40
+
+
 @pytest.mark.parametrize("size", [(1920, 1080), (1919, 1079), (854, 480)])
 def test_reducing_in_steps_is_averaging_over_areas(size: tuple[int, int]) -> None:
     """Against exact areas, computed by scikit-image on a real picture."""
