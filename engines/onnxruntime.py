@@ -6,6 +6,8 @@ from pathlib import Path
 
 import onnxruntime
 
+from streamcolor.errors import EngineError
+
 from .base import ChromaBatch, Engine, LumaBatch
 from .metadata import open_session, spec_of
 from .threads import divide_cores
@@ -21,15 +23,18 @@ class ModelEngine(Engine):
         self.parallel_calls, options.intra_op_num_threads = divide_cores()
         # Threads that spin while they wait take the decoder's and the encoder's cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = open_session(model, options)
-        self.spec = spec_of(model, self._session)
+        session = open_session(model, options)
+        self.spec = spec_of(model, session)
+        self._session: onnxruntime.InferenceSession | None = session
 
     def infer(self, luma: LumaBatch) -> ChromaBatch:
         """See :meth:`Engine.infer`."""
+        if self._session is None:
+            raise EngineError("this engine is closed; open another")
         (ab,) = self._session.run(["ab"], {"luma": luma})
         chroma: ChromaBatch = ab
         return chroma
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""
-        del self._session
+        self._session = None

@@ -52,6 +52,7 @@ class ModelEngine(Engine):
         networks = {candidate: _compile(core, model, candidate) for candidate in candidates}
         chosen = _best_precision(networks) if len(networks) > 1 else candidates[0]
         self.parallel_calls, _ = divide_cores()
+        self._closed = False
         self._idle: queue.SimpleQueue[openvino.InferRequest] = queue.SimpleQueue()
         for _ in range(self.parallel_calls):
             self._idle.put(networks[chosen].create_infer_request())
@@ -59,6 +60,8 @@ class ModelEngine(Engine):
 
     def infer(self, luma: LumaBatch) -> ChromaBatch:
         """See :meth:`Engine.infer`."""
+        if self._closed:
+            raise EngineError("this engine is closed; open another")
         request = self._idle.get()
         try:
             return _run(request, luma)
@@ -67,7 +70,9 @@ class ModelEngine(Engine):
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""
-        del self._idle
+        self._closed = True
+        while not self._idle.empty():
+            self._idle.get()
 
 
 def _best_precision(networks: dict[Precision, openvino.CompiledModel]) -> Precision:

@@ -21,15 +21,15 @@ from rich.text import Text
 
 from . import doctor, job
 from .errors import OptionError, StreamcolorError
-from .media.containers import container_of, default_output
+from .media.containers import Container, container_of, default_output
 from .media.encoding import choose_encoding
-from .media.probe import FilmInfo, probe
+from .media.probe import FilmInfo, StreamInfo, probe
 from .media.timing import format_time, parse_time
 from .options import FilmOptions
 from .progress import Progress, Report
 
-_OUT = Console(soft_wrap=True, highlight=False)
-_ERR = Console(stderr=True, soft_wrap=True, highlight=False)
+_OUT = Console(soft_wrap=True, highlight=False, markup=False)
+_ERR = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 _EPILOG = """\b
 Exit codes: 0 done; 1 other failure; 2 wrong option; 3 input can't be read;
@@ -171,8 +171,9 @@ def _probe(source: Path, as_json: bool, debug: bool) -> None:
     with _errors_as_lines(debug):
         info = probe(source)
         output = default_output(source)
-        encoding = choose_encoding(info.video.pixel_format, container_of(output), FilmOptions())
-        fates = {stream.index: "copied" if stream.is_copied else "left out so far" for stream in info.streams}
+        container = container_of(output)
+        encoding = choose_encoding(info.video, container, FilmOptions())
+        fates = {stream.index: _fate(stream, container) for stream in info.streams}
         fates[info.video.index] = f"coloured, to {encoding}"
         if as_json:
             streams = [dataclasses.asdict(stream) | {"fate": fates[stream.index]} for stream in info.streams]
@@ -181,6 +182,12 @@ def _probe(source: Path, as_json: bool, debug: bool) -> None:
             print(json.dumps(found | {"frames": info.video.frames, "output": str(output)}))
         else:
             _print_film(info, fates, output)
+
+
+def _fate(stream: StreamInfo, container: Container) -> str:
+    if not stream.is_copied:
+        return "left out so far"
+    return "copied" if container.holds(stream.codec) else f"refused: {container.muxer} does not hold it"
 
 
 def _print_film(info: FilmInfo, fates: dict[int, str], output: Path) -> None:

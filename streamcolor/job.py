@@ -61,10 +61,10 @@ def run_job(
         if output.exists() and output.samefile(source):
             raise OutputError(f"{output} is the input itself; name another output with -o")
         check_output(output, overwrite=options.overwrite)
-        encoding = choose_encoding(info.video.pixel_format, container, options)
+        encoding = choose_encoding(info.video, container, options)
         info.video.tags.coding(encoding.layout.bits)
         notes = [
-            f"{stream.kind} stream {stream.index} ({stream.codec}) was left out: only sound is copied so far"
+            f"{stream.kind} stream {stream.index} ({stream.codec}) was left out: only known sound is copied so far"
             for stream in info.streams
             if not stream.is_copied and stream.index != info.video.index
         ]

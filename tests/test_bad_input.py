@@ -96,6 +96,7 @@ def test_what_is_no_film_gets_one_line(
         (["--pix-fmt", "nonsense"], OutputError.exit_code, "'nonsense'"),
         (["--pix-fmt", "gray"], OutputError.exit_code, "in colour"),
         (["--codec", "ffv1", "--crf", "20"], OutputError.exit_code, "no crf"),
+        (["-o", "{folder}/out.webm", "--codec", "libx264"], OutputError.exit_code, "webm"),
         (["--preset", "nonsense"], OutputError.exit_code, "can't be written"),
         (["--engine", "nonsense"], 5, "choose one of"),
         (["--model", "{film}"], 5, "can't be loaded"),
@@ -215,6 +216,24 @@ def test_a_picture_that_changes_size_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "joined.color.ts").exists()
 
 
+def test_times_that_jump_back_are_refused(tmp_path: Path) -> None:
+    reel = Film(pts=range(30)).write(tmp_path / "reel.ts").read_bytes()
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(reel + reel)
+    with pytest.raises(InputError, match="jump back"):
+        streamcolor.colorize(joined)
+
+
+def test_sound_that_nobody_can_decode_is_left_out_and_named(tmp_path: Path) -> None:
+    source = Film(sounds=[Sound()], pts=range(30)).write(tmp_path / "film.mkv")
+    content = source.read_bytes()
+    assert content.count(b"A_AAC") == 1
+    source.write_bytes(content.replace(b"A_AAC", b"A_XXX"))
+    report = streamcolor.colorize(source, engine="onnxruntime")
+    assert report.frames == 30
+    assert any("audio stream 1 (unknown) was left out" in note for note in report.notes)
+
+
 def test_source_files_are_never_written(film: Path) -> None:
     film.chmod(0o400)
     stamp = film.stat().st_mtime_ns
@@ -236,5 +255,6 @@ def test_coloured_luma_matches_even_after_damage(tmp_path: Path) -> None:
     content = whole.read_bytes()
     cut.write_bytes(content[: len(content) // 2])
     report = streamcolor.colorize(cut, codec="ffv1", engine="onnxruntime")
+    assert report.frames > 20
     for old, new in zip(decoded(whole), decoded(report.output)[:-1], strict=False):
         assert (luma_of(old) == luma_of(new)).all()

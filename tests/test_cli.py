@@ -78,6 +78,16 @@ def test_probe_tells_what_becomes_of_each_stream(film: Path) -> None:
     assert found["output"].endswith("film.color.mkv")
 
 
+def test_names_in_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
+    sound = Sound(title="Commentary [/i] [director]")
+    film = Film(pts=range(3), sounds=[sound]).write(tmp_path / "film [restored].mkv")
+    done = streamcolor("colorize", film, "--engine", "onnxruntime")
+    assert "film [restored].color.mkv" in done.stdout
+    shown = "".join(streamcolor("probe", film).stdout.split())
+    assert "[director]" in shown
+    assert "[restored]" in shown
+
+
 def test_streams_that_are_left_out_are_named(tmp_path: Path, film: Path) -> None:
     import av
 

@@ -11,7 +11,7 @@ import pytest
 
 import streamcolor
 
-from films import Film, Sound, decoded, luma_of, packets, times
+from films import Film, Sound, decoded, luma_of, moving_luma, packets, times
 
 ENGINE = {"engine": "onnxruntime"}
 
@@ -84,6 +84,29 @@ def test_packed_and_rgb_sources_are_coloured(tmp_path: Path) -> None:
         assert np.abs(shown.astype(int) - gray).max() <= 2, pix_fmt
 
 
+@pytest.mark.parametrize("height", [480, 720])
+@pytest.mark.parametrize("pix_fmt", ["nv12", "yuyv422", "uyvy422", "p010le", "yuva420p"])
+def test_packed_formats_keep_their_luma(pix_fmt: str, height: int) -> None:
+    planar = {"p010le": "yuv420p10le", "yuyv422": "yuv422p", "uyvy422": "yuv422p"}.get(pix_fmt, "yuv420p")
+    (luma,) = moving_luma(1, (640, height), 10 if pix_fmt == "p010le" else 8)
+    frame = av.VideoFrame(640, height, planar)
+    for number, plane in enumerate(frame.planes):
+        samples = np.frombuffer(plane, luma.dtype).reshape(plane.height, -1)[:, : plane.width]
+        samples[:] = luma if number == 0 else 140 * (2 ** (luma.itemsize * 2 - 2))
+    with streamcolor.Colorizer(streamcolor.ColorOptions(**ENGINE)) as colorizer:
+        (coloured,) = colorizer.colorize_frames([frame.reformat(format=pix_fmt)])
+    assert coloured.format.name == planar
+    np.testing.assert_array_equal(luma_of(coloured), luma)
+
+
+@pytest.mark.parametrize(("size", "expected"), [((97, 65), "yuv444p"), ((97, 64), "yuv444p"), ((96, 64), "yuv420p")])
+def test_odd_sizes_are_encoded_whole_by_default(tmp_path: Path, size: tuple[int, int], expected: str) -> None:
+    source = Film(size=size, codec="ffv1", pts=range(3)).write(tmp_path / "film.mkv")
+    report = streamcolor.colorize(source, **ENGINE)
+    assert report.encoding == f"libx264 {expected}"
+    assert (decoded(report.output)[0].width, decoded(report.output)[0].height) == size
+
+
 def test_depth_changes_only_when_asked(tmp_path: Path) -> None:
     source = Film(pix_fmt="yuv420p10le", codec="ffv1", pts=range(3)).write(tmp_path / "film.mkv")
     output = streamcolor.colorize(source, codec="ffv1", pix_fmt="yuv420p", **ENGINE).output
@@ -115,6 +138,34 @@ def test_every_frame_keeps_its_time(tmp_path: Path, suffix: str) -> None:
     with av.open(str(source)) as file:
         kinds = {frame.pict_type for frame in file.decode(video=0)}
     assert av.video.frame.PictureType.B in kinds
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov", ".nut"])
+def test_a_film_that_begins_at_nought_still_does(tmp_path: Path, suffix: str) -> None:
+    """Though the encoder's B-frames are decoded before they are shown."""
+    source = Film(codec="mpeg2video", pts=range(20)).write(tmp_path / "film.mkv")
+    output = streamcolor.colorize(source, tmp_path / f"out{suffix}", **ENGINE).output
+    assert [float(time) for time in times(output)] == pytest.approx([float(time) for time in times(source)], abs=5e-4)
+    assert times(source)[0] == 0
+
+
+def test_transport_streams_stay_where_they_were(tmp_path: Path) -> None:
+    source = Film(codec="mpeg2video", pts=range(20), sounds=SOUNDS[:1]).write(tmp_path / "film.ts")
+    output = streamcolor.colorize(source, **ENGINE).output
+    assert times(output) == times(source)
+    assert packets(output, 0) == packets(source, 0)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mp4", ".h264"])
+@pytest.mark.parametrize("start", [Fraction(1), Fraction(2), Fraction(31, 10)])
+def test_a_part_begins_where_it_was_asked_to(tmp_path: Path, suffix: str, start: Fraction) -> None:
+    source = Film(pts=range(100), settings={"g": "12", "bf": "2"}).write(tmp_path / f"film{suffix}")
+    report = streamcolor.colorize(source, tmp_path / "part.mkv", codec="ffv1", start=start, **ENGINE)
+    whole = [luma_of(frame) for frame in decoded(source)]
+    part = [luma_of(frame) for frame in decoded(report.output)]
+    assert report.frames == len(part) == 100 - round(start * 25 + Fraction(2, 5))
+    for old, new in zip(whole[-len(part) :], part, strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 @pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001)])

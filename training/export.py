@@ -26,6 +26,8 @@ _GENERATOR = "generator"
 class _WorkingLumaToChroma(nn.Module):
     """Working luma ``uint8 (N, 1, h, w)`` in, ab ``float32 (N, 2, h/4, w/4)`` out: the whole graph that ships."""
 
+    lightness: Tensor
+
     def __init__(self, generator: nn.Module) -> None:
         super().__init__()
         self.generator = generator

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import av
 
 from ..errors import OutputError
 
@@ -21,12 +25,28 @@ class Container:
     codec: str
     #: Audio codecs that it holds, where FFmpeg's muxer does not list them.
     audio_codecs: frozenset[str] | None = None
+    #: Whether packets may be decoded before time 0, as B-frames at a film's beginning need; the muxer would else
+    #: shift the whole film.
+    holds_negative_times: bool = True
+
+    def holds(self, codec: str) -> bool:
+        """Whether an audio codec, by FFmpeg's name, can go into it."""
+        return codec in (self.audio_codecs or _muxer_codecs(self.muxer))
+
+
+@lru_cache
+def _muxer_codecs(muxer: str) -> frozenset[str]:
+    with av.open(os.devnull, "w", format=muxer) as nothing:
+        return frozenset(nothing.supported_codecs)
 
 
 _MATROSKA = Container("matroska", "libx264")
 _MP4 = Container("mp4", "libx264")
 _MPEG_TS = Container(
-    "mpegts", "libx264", frozenset({"aac", "ac3", "eac3", "dts", "truehd", "mp1", "mp2", "mp3", "opus"})
+    "mpegts",
+    "libx264",
+    frozenset({"aac", "ac3", "eac3", "dts", "truehd", "mp1", "mp2", "mp3", "opus"}),
+    holds_negative_times=False,
 )
 #: By file suffix.
 _CONTAINERS = {
@@ -37,7 +57,7 @@ _CONTAINERS = {
     ".webm": Container("webm", "libvpx-vp9"),
     ".ts": _MPEG_TS,
     ".m2ts": _MPEG_TS,
-    ".nut": Container("nut", "libx264"),
+    ".nut": Container("nut", "libx264", holds_negative_times=False),
 }
 
 

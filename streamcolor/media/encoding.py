@@ -12,6 +12,7 @@ from ..errors import OutputError
 from ..options import FilmOptions
 from .containers import Container
 from .pixels import Layout, nearest_planar_layout, planar_layout
+from .probe import VideoInfo
 
 #: Settings where none are given: near to visually lossless, and fast enough for 1080p on two cores.
 _DEFAULT_SETTINGS = {
@@ -36,11 +37,8 @@ class Encoding:
         return f"{self.codec} {self.layout.name}"
 
 
-def choose_encoding(source_format: str, container: Container, options: FilmOptions) -> Encoding:
+def choose_encoding(video: VideoInfo, container: Container, options: FilmOptions) -> Encoding:
     """The encoding that the options ask for, with the defaults that suit the source and the container.
-
-    Args:
-        source_format: name of the source's pixel format.
 
     Raises:
         OutputError: no such encoder, or it does not take the pixel format, rate factor or preset.
@@ -52,18 +50,33 @@ def choose_encoding(source_format: str, container: Container, options: FilmOptio
         raise OutputError(f"there is no encoder {name!r} here; 'streamcolor doctor' lists common ones") from error
     if codec.type != "video":
         raise OutputError(f"{name} encodes {codec.type}, not video; 'streamcolor doctor' lists common encoders")
-    formats = [pixel_format.name for pixel_format in codec.video_formats or ()]
-    layout = (
-        _asked_layout(name, options.pix_fmt, formats) if options.pix_fmt else _best_layout(name, source_format, formats)
-    )
+    formats = [
+        pixel_format.name for pixel_format in codec.video_formats or () if _fits(codec.name, pixel_format.name, video)
+    ]
+    if options.pix_fmt:
+        layout = _asked_layout(name, options.pix_fmt, formats, video)
+    else:
+        layout = _best_layout(name, video.pixel_format, formats)
     return Encoding(codec.name, layout, _settings(codec, options))
 
 
-def _asked_layout(codec: str, pix_fmt: str, formats: list[str]) -> Layout:
+def _fits(codec: str, pix_fmt: str, video: VideoInfo) -> bool:
+    """Whether an encoder takes a format at the film's size: x264 and x265 want whole chroma samples."""
+    pixel_format = av.VideoFormat(pix_fmt, video.width, video.height)
+    halves = (video.width % 2 and pixel_format.chroma_width() < video.width) or (
+        video.height % 2 and pixel_format.chroma_height() < video.height
+    )
+    return not (halves and codec in ("libx264", "libx265"))
+
+
+def _asked_layout(codec: str, pix_fmt: str, formats: list[str], video: VideoInfo) -> Layout:
     layout = planar_layout(pix_fmt)
     usable = [name for name in formats if _holds_colour(name)]
     if layout is None or pix_fmt not in usable:
-        raise OutputError(f"{codec} does not encode {pix_fmt!r} in colour here; choose one of {', '.join(usable)}")
+        raise OutputError(
+            f"{codec} does not encode {pix_fmt!r} in colour at {video.width}x{video.height}; "
+            f"choose one of {', '.join(usable)}"
+        )
     return layout
 
 

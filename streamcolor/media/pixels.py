@@ -102,12 +102,10 @@ def as_planar(frame: av.VideoFrame) -> av.VideoFrame:
     if layout.name == name:
         return frame
     tags = color_tags(frame)
+    from_rgb = frame.format.is_rgb or frame.format.has_palette
     try:
-        planar = frame.reformat(
-            format=layout.name,
-            dst_colorspace=tags.matrix,
-            dst_color_range=ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
-        )
+        # Naming a matrix for what is Y'CbCr already would send its luma by way of RGB.
+        planar = frame.reformat(format=layout.name, dst_colorspace=tags.matrix if from_rgb else None)
     except (ValueError, av.error.FFmpegError) as error:
         raise InputError(f"frames in {name} can't be converted to {layout.name}: {error}") from error
     tags.apply(planar)

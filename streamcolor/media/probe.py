@@ -185,7 +185,9 @@ def _declared_end(stream: av.VideoStream, start: Fraction) -> Fraction | None:
 def _describe_stream(stream: av.stream.Stream) -> StreamInfo:
     decoder = stream.codec_context
     details = ""
-    if isinstance(stream, av.VideoStream):
+    if decoder is None:
+        pass  # PyAV knows no more of a stream whose codec it does not know
+    elif isinstance(stream, av.VideoStream):
         details = f"{stream.width}x{stream.height}"
         if stream.format is not None:
             details += f" {stream.format.name}"
@@ -196,7 +198,7 @@ def _describe_stream(stream: av.stream.Stream) -> StreamInfo:
     return StreamInfo(
         index=stream.index,
         kind=stream.type,
-        codec=decoder.name if decoder is not None else "unknown",
+        codec=decoder.codec.canonical_name if decoder is not None else "unknown",
         language=stream.language,
         title=stream.metadata.get("title"),
         details=details,

@@ -16,6 +16,11 @@ from ..errors import InputError
 from .probe import FilmInfo, describe, film_stream, open_film
 from .timing import to_ticks
 
+#: Seeks land after the place asked for in some containers; then one asks for these many seconds earlier.
+_SEEK_BACK = (0, 2, 10, 60)
+#: Seconds by which the streams of a file may lag behind each other.
+_INTERLEAVING = 10
+
 
 class FilmReader:
     """An open film; a context manager, and an iterable to go through once.
@@ -33,12 +38,7 @@ class FilmReader:
     """
 
     def __init__(self, path: Path, *, start: Fraction = Fraction(0), duration: Fraction | None = None) -> None:
-        with ExitStack() as opening:
-            self._container = opening.enter_context(open_film(path))
-            self.info: FilmInfo = describe(path, self._container)
-            self._open = opening.pop_all()
-        self._video = film_stream(self._container)
-        self._video.thread_type = "AUTO"
+        self.info: FilmInfo = self._open(path)
         self._shift = start
         self._begin = self.info.video.start + start if start else None
         self._end = None if duration is None else self.info.video.start + start + duration
@@ -46,6 +46,16 @@ class FilmReader:
         self._failures = 0
         self._damaged = False
         self._last_end = self.info.video.start
+        self._last_time: Fraction | None = None
+
+    def _open(self, path: Path) -> FilmInfo:
+        with ExitStack() as opening:
+            self._container = opening.enter_context(open_film(path))
+            info = describe(path, self._container)
+            self._opened = opening.pop_all()
+        self._video = film_stream(self._container)
+        self._video.thread_type = "AUTO"
+        return info
 
     @property
     def copied_streams(self) -> list[av.stream.Stream]:
@@ -94,18 +104,36 @@ class FilmReader:
 
     def __iter__(self) -> Iterator[av.VideoFrame | av.Packet[Any]]:
         if self._begin is not None:
-            self._container.seek(to_ticks(self._begin, self.info.video.time_base), stream=self._video)
+            self._seek(self._begin)
         wanted = [self._video, *self.copied_streams]
         unfinished = {stream.index for stream in wanted}
         for item in self._items(wanted):
             time = _begin(item)
             if self._end is not None and time >= self._end:
                 unfinished.discard(self._video.index if isinstance(item, av.VideoFrame) else item.stream.index)
-                if not unfinished:
+                if not unfinished or time >= self._end + _INTERLEAVING:
                     return
             elif self._begin is None or time >= self._begin:
                 self._frames += isinstance(item, av.VideoFrame)
                 yield self._shifted(item)
+
+    def _seek(self, time: Fraction) -> None:
+        """Go to a place from which the frame at ``time`` can be decoded; the beginning, where seeking does not help."""
+        first = self.info.video.start
+        for back in _SEEK_BACK:
+            target = to_ticks(max(first, time - back), self.info.video.time_base)
+            try:
+                self._container.seek(target, stream=self._video)
+                decoded = (frame for packet in self._packets([self._video]) for frame in self._decoded(packet))
+                found = next(decoded, None)
+                self._container.seek(target, stream=self._video)
+            except av.error.FFmpegError:  # raw streams have no index
+                break
+            self._last_end, self._last_time = first, None
+            if found is not None and _begin(found) <= time:
+                return
+        self.close()
+        self._open(self.info.path)
 
     def _items(self, streams: list[av.stream.Stream]) -> Iterator[av.VideoFrame | av.Packet[Any]]:
         """Everything that the file gives, with its own times."""
@@ -139,10 +167,19 @@ class FilmReader:
             if frame.pts is None:  # raw streams and some AVI files carry no times
                 frame.pts = to_ticks(self._last_end, time_base)
             frame.time_base = time_base
+            self._require_forward(frame.pts * time_base)
             length = frame.duration * time_base or 1 / (self.info.video.rate or Fraction(25))
             self._last_end = frame.pts * time_base + length
             self._damaged = self._damaged or frame.is_corrupt
             yield frame
+
+    def _require_forward(self, time: Fraction) -> None:
+        if self._last_time is not None and time < self._last_time:
+            raise InputError(
+                f"{self.info.path}: the times jump back from {float(self._last_time):.3f} s to {float(time):.3f} s, as "
+                "in films that were joined end to end; colour the parts"
+            )
+        self._last_time = time
 
     def _require_same_size(self, frame: av.VideoFrame) -> None:
         video = self.info.video
@@ -161,7 +198,7 @@ class FilmReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._open.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self

@@ -61,9 +61,13 @@ class FilmWriter:
         try:
             self._file.metadata.update(reader.metadata)
             self._video = self._add_video(encoding, reader)
+            if not container.holds_negative_times:
+                self._video.codec_context.max_b_frames = 0
             self._copies = {stream.index: self._add_copy(stream, container) for stream in reader.copied_streams}
-        except BaseException:
+        except BaseException as error:
             self.discard()
+            if isinstance(error, ValueError):  # PyAV's way to say that codec and container don't go together
+                raise OutputError(f"{path} can't be written: {error}") from error
             raise
 
     def _add_video(self, encoding: Encoding, reader: FilmReader) -> av.VideoStream:
@@ -86,10 +90,10 @@ class FilmWriter:
 
     def _add_copy(self, source: av.stream.Stream, container: Container) -> av.stream.Stream:
         codec = source.codec_context.codec.canonical_name
-        if codec not in (container.audio_codecs or self._file.supported_codecs):
+        if not container.holds(codec):
             raise OutputError(
-                f"{self.path}: {container.muxer} does not hold {codec} {source.type} (stream {source.index}); "
-                "name an output with the suffix .mkv, which does"
+                f"{self.path}: {container.muxer} does not hold {codec} {source.type} (stream {source.index}); name an "
+                "output with the suffix .mkv, or convert the sound first, for example with ffmpeg -c:v copy -c:a flac"
             )
         stream = self._file.add_stream_from_template(source)
         stream.metadata.update(source.metadata)

@@ -63,7 +63,7 @@ def decode_and_encode(source: Path, output: Path) -> int:
     frames = 0
     with FilmReader(source) as reader:
         container = container_of(output)
-        encoding = choose_encoding(reader.info.video.pixel_format, container, options)
+        encoding = choose_encoding(reader.info.video, container, options)
         with FilmWriter(output, container, encoding, reader, overwrite=True) as writer:
             for frame in prefetch(reader, 8):
                 writer.write_frame(frame)

@@ -68,6 +68,7 @@ def test_openvino_by_itself_stays_near_the_reference() -> None:
     assert np.mean(errors) < 0.3
 
 
+@pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor does not compute in bfloat16")
 def test_bfloat16_is_refused_where_it_changes_the_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamcolor.engines.openvino._MAX_BFLOAT16_ERROR", 0.0)
     with OpenVinoEngine(DEFAULT_MODEL) as engine:

@@ -62,10 +62,12 @@ def test_a_truncated_model_is_refused(tmp_path: Path, name: str) -> None:
         open_engine(name, path)
 
 
-def test_an_engine_works_until_it_is_closed() -> None:
-    engine = open_engine("onnxruntime")
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_an_engine_works_until_it_is_closed(name: str) -> None:
+    engine = open_engine(name)
     luma = np.zeros((1, 1, 160, 160), np.uint8)
     assert engine.infer(luma).shape == (1, 2, 40, 40)
     engine.close()
-    with pytest.raises(AttributeError):
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
         engine.infer(luma)
