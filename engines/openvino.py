@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +24,7 @@ _NAMES: dict[Precision, str] = {"f32": "float32", "bf16": "bfloat16"}
 #: Mean difference from float32, in ab units, up to which bfloat16 is taken; an eye sees about 1.
 _MAX_BFLOAT16_ERROR = 0.3
 _TRIAL_PICTURES = Path(__file__).with_name("trial.png")
-_TRIAL_RUNS = 3
+_TRIAL_RUNS = 2
 
 
 def _trial_batch() -> LumaBatch:
@@ -49,7 +50,9 @@ class ModelEngine(Engine):
         candidates: list[Precision] = ["f32", "bf16"] if offers_bfloat16 else ["f32"]
         if precision is not None:
             candidates = [precision]
-        networks = {candidate: _compile(core, model, candidate) for candidate in candidates}
+        with ThreadPoolExecutor() as pool:
+            compiled = pool.map(lambda candidate: _compile(core, model, candidate), candidates)
+            networks = dict(zip(candidates, compiled, strict=True))
         chosen = _best_precision(networks) if len(networks) > 1 else candidates[0]
         self.parallel_calls, _ = divide_cores()
         self._closed = False

@@ -34,7 +34,7 @@ from streamcolor.prefetch import parallel_map, prefetch
 
 SIZES = {"480p": (854, 480), "1080p": (1920, 1080)}
 RATE = 24
-ROUNDS = 5
+ROUNDS = 3
 
 
 def make_film(path: Path, size: tuple[int, int], frames: int) -> None:
@@ -130,13 +130,13 @@ def measure(name: str, engine: str, frames: int) -> dict[str, object]:
 
 @click.command()
 @click.option("--engine", default="auto", show_default=True)
-@click.option("--frames", default=240, show_default=True)
+@click.option("--seconds", default=20, show_default=True, help="Length of the film; starting the engine counts.")
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Write the figures there as well.")
-def main(engine: str, frames: int, target: Path | None) -> None:
+def main(engine: str, seconds: int, target: Path | None) -> None:
     """Measure both sizes and print a table."""
     found = []
     for name in SIZES:
-        found.append(measure(name, engine, frames))
+        found.append(measure(name, engine, RATE * seconds))
         row = found[-1]
         print(
             f"{name}: decode+encode {row['decode_encode_fps']:.1f}, {row['engine']} {row['engine_fps']:.1f}, "
