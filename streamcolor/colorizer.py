@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -91,21 +91,22 @@ class Colorizer:
         #: How long each stage was busy.
         self.times = StageTimes()
 
-    def colorize_frames(self, frames: Iterable[_T]) -> Iterator[_T]:
+    def colorize_frames(self, frames: Iterable[_T]) -> Generator[_T]:
         """Coloured frames, in order, each as soon as its batch is done.
 
         Frames are ``av.VideoFrame``, and come out as new ones with the same luma, time and tags; or luma as
         ``uint8 (h, w)`` arrays, full range, and come out as RGB ``uint8 (h, w, 3)``, both with the sRGB transfer.
         Whatever else is among them, such as packets of sound, passes through in its place.
 
-        ``frames`` is read, and the engine runs, on threads of their own, some batches ahead.
+        ``frames`` is read, and the engine runs, on threads of their own, some batches ahead; closing this generator
+        ends them.
 
         Raises:
             InputError: an array of another shape or type, or a pixel format or tags that can't be coloured.
         """
         batches = prefetch(self._batches(frames), _DEPTH)
         coloured = prefetch(parallel_map(self._infer, batches, self.engine.parallel_calls), _DEPTH)
-        with closing(cast(Any, coloured)):
+        with closing(coloured):
             for batch in coloured:
                 chroma = iter(() if batch.chroma is None else batch.chroma)
                 for item in batch.items:

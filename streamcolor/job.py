@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,11 @@ def run_job(
         with (
             Colorizer(options, layout=encoding.layout, pixel_aspect=info.video.pixel_aspect) as colorizer,
             FilmWriter(output, container, encoding, reader, overwrite=options.overwrite) as writer,
+            closing(colorizer.colorize_frames(reader)) as items,  # the first to end: its threads use the others
         ):
             frames = 0
             rate = None if info.video.rate is None else float(info.video.rate)
-            for item in colorizer.colorize_frames(reader):
+            for item in items:
                 if isinstance(item, av.Packet):
                     writer.write_packet(item)
                     continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -25,7 +25,7 @@ class _End:
     pass
 
 
-def prefetch(items: Iterable[_T], depth: int) -> Iterator[_T]:
+def prefetch(items: Iterable[_T], depth: int) -> Generator[_T]:
     """The items of ``items``, made on another thread, at most ``depth`` of them waiting.
 
     An error there is raised here, in its place. Closing this generator stops that thread, and closes ``items`` on it.
@@ -69,7 +69,7 @@ def prefetch(items: Iterable[_T], depth: int) -> Iterator[_T]:
         thread.join()
 
 
-def parallel_map(function: Callable[[_T], _R], items: Iterable[_T], workers: int) -> Iterator[_R]:
+def parallel_map(function: Callable[[_T], _R], items: Iterable[_T], workers: int) -> Generator[_R]:
     """``function`` of each item, in the items' order, computed on ``workers`` threads; they work one item ahead.
 
     An error is raised in its item's place. Closing this generator closes ``items``.

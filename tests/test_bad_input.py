@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,6 +158,20 @@ def test_a_full_disk_leaves_nothing_behind(film: Path) -> None:
         with pytest.raises(OutputError, match="No space left"):
             streamcolor.colorize(film, output)
     assert [path.name for path in film.parent.iterdir()] == ["film.mkv"]
+
+
+def test_no_thread_outlives_a_failure(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor reads on in a film that is closed already."""
+    before = threading.active_count()
+
+    def fail(*_: object) -> None:
+        assert threading.active_count() > before
+        raise OutputError("disk full")
+
+    monkeypatch.setattr(streamcolor.media.writer.FilmWriter, "write_frame", fail)
+    with pytest.raises(OutputError, match="disk full"):
+        streamcolor.colorize(film, film.with_name("out.mkv"), batch_size=1, engine="onnxruntime")
+    assert threading.active_count() == before
 
 
 def test_sound_that_the_container_cant_hold_is_named(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_passengers_do_not_pile_up_behind_a_missing_picture(colorizer: Colorizer
     result = colorizer.colorize_frames(endless())
     assert [next(result) for _ in range(1000)] == list(range(1, 1001))
     assert taken < 5000
-    result.close()  # type: ignore[attr-defined]
+    result.close()
 
 
 def test_few_frames_are_held_at_a_time(colorizer: Colorizer) -> None:

@@ -27,7 +27,7 @@ def test_the_producer_waits_for_the_consumer() -> None:
     assert next(items) == 0
     assert ahead.wait(5)
     assert len(made) <= 5  # one taken, two waiting, one being offered
-    items.close()  # type: ignore[attr-defined]
+    items.close()
     assert len(made) <= 6
 
 
@@ -55,7 +55,7 @@ def test_closing_ends_the_thread_and_closes_the_source() -> None:
     before = threading.active_count()
     items = prefetch(prefetch(produce(), 1), 1)
     next(items)
-    items.close()  # type: ignore[attr-defined]
+    items.close()
     assert len(closed_on) == 1
     assert closed_on[0] is not threading.current_thread()
     assert threading.active_count() == before
@@ -85,7 +85,7 @@ def test_parallel_work_is_bounded() -> None:
     results = parallel_map(str, produce(), 2)
     assert next(results) == "0"
     assert len(taken) == 3
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert len(taken) == 3
 
 
