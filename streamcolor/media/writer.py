@@ -132,6 +132,8 @@ class FilmWriter:
                 _rename_without_replacing(self._unfinished, self.path)
         except FileExistsError as error:
             raise OutputError(f"{self.path} was made by somebody else meanwhile; it is left as it is") from error
+        except OSError as error:
+            raise OutputError(f"{self.path} can't be put in place: {error.strerror or error}") from error
 
     def _mux(self, packets: Callable[[], list[av.Packet[Any]]]) -> None:
         self._guarded(lambda: self._file.mux(packets()))
