@@ -137,6 +137,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "streamcolor", "colorize", str(film), "--engine", "onnxruntime"],
         stderr=subprocess.PIPE, text=True, cwd="/",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs of a shell ignore it
     ) as job:  # fmt: skip
         while not list(tmp_path.glob(".*.partial.mkv")):
             assert job.poll() is None
