@@ -7,7 +7,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -117,17 +117,12 @@ def colorize(source: Path, output: Path | None, options: FilmOptions, as_json: b
     """Colour the film INPUT."""
     with _errors_as_lines(debug):
         show_bar = not (quiet or as_json) and _ERR.is_terminal
-        with _bar() if show_bar else _no_bar() as progress:
+        with _bar() if show_bar else nullcontext() as progress:
             report = job.run_job(source, output, options, progress)
         if as_json:
             print(json.dumps(dataclasses.asdict(report), default=str))
         elif not quiet:
             _print_report(report)
-
-
-@contextmanager
-def _no_bar() -> Iterator[None]:
-    yield None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from .errors import InputError, OptionError, OutputError
 from .media.containers import container_of, default_output
 from .media.encoding import choose_encoding
 from .media.reader import FilmReader
-from .media.writer import FilmWriter, check_output
+from .media.writer import FilmWriter
 from .options import FilmOptions
 from .progress import Progress, Report
 
@@ -61,7 +61,6 @@ def run_job(
         container = container_of(output)
         if output.exists() and output.samefile(source):
             raise OutputError(f"{output} is the input itself; name another output with -o")
-        check_output(output, overwrite=options.overwrite)
         encoding = choose_encoding(info.video, container, options)
         info.video.tags.coding(encoding.layout.bits)
         notes = [
@@ -70,8 +69,8 @@ def run_job(
             if not stream.is_copied and stream.index != info.video.index
         ]
         with (
-            Colorizer(options, layout=encoding.layout, pixel_aspect=info.video.pixel_aspect) as colorizer,
             FilmWriter(output, container, encoding, reader, overwrite=options.overwrite) as writer,
+            Colorizer(options, layout=encoding.layout, pixel_aspect=info.video.pixel_aspect) as colorizer,
             closing(colorizer.colorize_frames(reader)) as items,  # the first to end: its threads use the others
         ):
             frames = 0

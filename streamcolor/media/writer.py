@@ -50,7 +50,7 @@ class FilmWriter:
     ) -> None:
         self.path = path
         self._overwrite = overwrite
-        check_output(path, overwrite=overwrite)
+        _check_output(path, overwrite=overwrite)
         self._unfinished = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
         try:
             self._unfinished.touch(exist_ok=False)
@@ -60,9 +60,7 @@ class FilmWriter:
             raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
         try:
             self._file.metadata.update(reader.metadata)
-            self._video = self._add_video(encoding, reader)
-            if not container.holds_negative_times:
-                self._video.codec_context.max_b_frames = 0
+            self._video = self._add_video(encoding, container, reader)
             self._copies = {stream.index: self._add_copy(stream, container) for stream in reader.copied_streams}
         except BaseException as error:
             self.discard()
@@ -70,7 +68,7 @@ class FilmWriter:
                 raise OutputError(f"{path} can't be written: {error}") from error
             raise
 
-    def _add_video(self, encoding: Encoding, reader: FilmReader) -> av.VideoStream:
+    def _add_video(self, encoding: Encoding, container: Container, reader: FilmReader) -> av.VideoStream:
         video = reader.info.video
         stream = self._file.add_stream(encoding.codec, rate=video.rate or 25, options=dict(encoding.settings))
         assert isinstance(stream, av.VideoStream)
@@ -81,6 +79,8 @@ class FilmWriter:
         encoder.time_base = video.time_base
         encoder.sample_aspect_ratio = video.pixel_aspect
         encoder.thread_type = "AUTO"
+        if not container.holds_negative_times:
+            encoder.max_b_frames = 0
         video.tags.apply(encoder)
         stream.metadata.update(
             (name, value) for name, value in reader.video_stream.metadata.items() if not _MEASURED.match(name)
@@ -159,8 +159,8 @@ class FilmWriter:
         self.discard()
 
 
-def check_output(path: Path, *, overwrite: bool) -> None:
-    """Find out early whether a film could be written.
+def _check_output(path: Path, *, overwrite: bool) -> None:
+    """Find out before any work whether a film could be written.
 
     Raises:
         OutputError: the folder does not exist or can't be written, or the output exists.
