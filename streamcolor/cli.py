@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -13,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from . import doctor, job
-from .errors import OptionError, StreamcolorError
+from .console import EPILOG, ERR, OUT, complain, debug_option, errors_as_lines, json_option
+from .errors import OptionError
 from .media.containers import Container, container_of, default_output
 from .media.encoding import choose_encoding
 from .media.probe import FilmInfo, StreamInfo, probe
@@ -28,13 +29,7 @@ from .media.timing import format_time, parse_time
 from .options import FilmOptions
 from .progress import Progress, Report
 
-_OUT = Console(soft_wrap=True, highlight=False, markup=False)
-_ERR = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-
-_EPILOG = """\b
-Exit codes: 0 done; 1 other failure; 2 wrong option; 3 input can't be read;
-4 output can't be written; 5 no engine or model; 130 interrupted.
-"""
+_TRAINING_COMMANDS = ("dataset", "train", "evaluate", "export")
 
 
 class _Time(click.ParamType[Fraction]):
@@ -72,36 +67,26 @@ def _click_type(annotation: str) -> click.ParamType[Any] | type:
     return _Time() if base == "Fraction" else {"str": str, "int": int, "float": float}[base]
 
 
-@contextmanager
-def _errors_as_lines(debug: bool) -> Iterator[None]:
-    """One line and an exit code for every failure; a traceback only with --debug."""
-    try:
-        yield
-    except (StreamcolorError, KeyboardInterrupt) as error:
-        if debug:
-            raise
-        interrupted = isinstance(error, KeyboardInterrupt)
-        message = "interrupted; nothing was left behind" if interrupted else str(error)
-        _ERR.print(Text(f"streamcolor: {message}", style="red"))
-        sys.exit(130 if interrupted else error.exit_code)  # type: ignore[union-attr]
-    except Exception as error:
-        if debug:
-            raise
-        _ERR.print(Text(f"streamcolor: {type(error).__name__}: {error} (add --debug for more)", style="red"))
-        sys.exit(1)
+class _Commands(click.Group):
+    """The commands below, and those of ``streamcolor.training``, which is imported when one of them is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *_TRAINING_COMMANDS]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in _TRAINING_COMMANDS:
+            command: click.Command = importlib.import_module(f"{__package__}.training.cli").commands[name]
+            return command
+        return super().get_command(ctx, name)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(package_name="streamcolor")
 def _cli() -> None:
     """Colour black-and-white video; keep its brightness, its sound and its timing as they are."""
 
 
-_debug_option = click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout instead.")
-
-
-@_cli.command(epilog=_EPILOG)
+@_cli.command(epilog=EPILOG)
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -110,13 +95,13 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print one J
     help="The coloured film; its suffix names the container. Default: NAME.color.EXT beside the input.",
 )
 @_film_options
-@_json_option
+@json_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@_debug_option
+@debug_option
 def colorize(source: Path, output: Path | None, options: FilmOptions, as_json: bool, quiet: bool, debug: bool) -> None:
     """Colour the film INPUT."""
-    with _errors_as_lines(debug):
-        show_bar = not (quiet or as_json) and _ERR.is_terminal
+    with errors_as_lines(debug):
+        show_bar = not (quiet or as_json) and ERR.is_terminal
         with _bar() if show_bar else nullcontext() as progress:
             report = job.run_job(source, output, options, progress)
         if as_json:
@@ -129,7 +114,7 @@ def colorize(source: Path, output: Path | None, options: FilmOptions, as_json: b
 def _bar() -> Iterator[Callable[[Progress], None]]:
     """A progress bar: frames, frames a second, speed against real time, time left."""
     columns: list[ProgressColumn] = [SpinnerColumn(), BarColumn(), TextColumn("{task.fields[line]}"), _TimeLeft()]
-    with ProgressBar(*columns, console=_ERR, transient=True) as bar:
+    with ProgressBar(*columns, console=ERR, transient=True) as bar:
         task = bar.add_task("", total=None, line="")
 
         def show(now: Progress) -> None:
@@ -150,20 +135,20 @@ class _TimeLeft(ProgressColumn):
 
 def _print_report(report: Report) -> None:
     for note in report.notes:
-        _ERR.print(Text(f"note: {note}", style="yellow"))
-    _OUT.print(
+        ERR.print(Text(f"note: {note}", style="yellow"))
+    OUT.print(
         f"{report.output}: {report.frames} frames in {format_time(report.seconds)} ({report.fps:.1f} frames/s), "
         f"{report.encoding}, by {report.model} on {report.engine}"
     )
 
 
-@_cli.command("probe", epilog=_EPILOG)
+@_cli.command("probe", epilog=EPILOG)
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
-@_json_option
-@_debug_option
+@json_option
+@debug_option
 def _probe(source: Path, as_json: bool, debug: bool) -> None:
     """Show the streams of INPUT and what will become of each."""
-    with _errors_as_lines(debug):
+    with errors_as_lines(debug):
         info = probe(source)
         output = default_output(source)
         container = container_of(output)
@@ -188,23 +173,23 @@ def _fate(stream: StreamInfo, container: Container) -> str:
 def _print_film(info: FilmInfo, fates: dict[int, str], output: Path) -> None:
     length = "unknown length" if info.duration is None else format_time(info.duration)
     frames = "" if info.video.frames is None else f", about {info.video.frames} frames"
-    _OUT.print(f"{info.path}: {info.container}, {length}{frames}")
+    OUT.print(f"{info.path}: {info.container}, {length}{frames}")
     table = Table("stream", "kind", "codec", "language", "title", "details", f"in {output.name}")
     for stream in info.streams:
         row = (stream.kind, stream.codec, stream.language or "", stream.title or "", stream.details)
         table.add_row(str(stream.index), *row, fates[stream.index])
-    _OUT.print(table)
+    OUT.print(table)
 
 
 @_cli.command("doctor")
-@_debug_option
+@debug_option
 def _doctor(debug: bool) -> None:
     """Show versions, engines, hardware and encoders found here."""
-    with _errors_as_lines(debug):
+    with errors_as_lines(debug):
         table = Table(show_header=False)
         for name, value in doctor.examine():
             table.add_row(name, Text(value))
-        _OUT.print(table)
+        OUT.print(table)
 
 
 def main() -> None:
@@ -215,7 +200,7 @@ def main() -> None:
         error.show()
         sys.exit(OptionError.exit_code)
     except OptionError as error:
-        _ERR.print(Text(f"streamcolor: {error}", style="red"))
+        complain(str(error))
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)

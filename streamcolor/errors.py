@@ -44,3 +44,7 @@ class DatasetError(StreamcolorError):
     """Training data is missing or damaged."""
 
     exit_code = 3
+
+
+class TrainingError(StreamcolorError):
+    """A training run can't begin or go on."""

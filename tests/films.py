@@ -147,3 +147,32 @@ def packets(path: Path, track: int) -> list[CopiedPacket]:
             for packet in file.demux(stream)
             if packet.size
         ]
+
+
+def write_colour_film(path: Path, pictures: Sequence[np.ndarray], *, codec: str = "libx264", seconds: int = 1) -> Path:
+    """A film at 10 frames/s that shows each sRGB picture ``uint8 (h, w, 3)``, all of one size, for ``seconds``."""
+    with av.open(str(path), "w") as file:
+        video = file.add_stream(codec, rate=10)
+        video.height, video.width = pictures[0].shape[:2]
+        video.pix_fmt = "yuv420p"
+        for number in range(10 * seconds * len(pictures)):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pictures[number // (10 * seconds)]), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            file.mux(video.encode(frame))
+        file.mux(video.encode(None))
+    return path
+
+
+def crops(count: int, size: tuple[int, int], seed: int) -> list[np.ndarray]:
+    """Pieces ``(w, h)`` of the photographs, no two alike."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    pieces = []
+    for number in range(count):
+        picture = photographs()[number % 3]
+        top, left = (
+            int(rng.integers(0, side - piece)) for side, piece in zip(picture.shape, (height, width), strict=False)
+        )
+        piece = picture[top : top + height, left : left + width]
+        pieces.append(np.ascontiguousarray(piece[:, :: -1 if number % 2 else 1]))
+    return pieces

@@ -1,8 +1,7 @@
-"""From a trained generator to the one ONNX file that ships, and back."""
+"""From a trained generator to the one ONNX file that ships."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,41 +12,56 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from streamcolor.color.yuv import working_luma_to_lightness
-from streamcolor.engines import ModelSpec
+from streamcolor.engines import ModelSpec, open_engine
 from streamcolor.errors import EngineError
 
-from .networks.efficientnet_lite import Variant
-from .networks.unet import INPUT_MULTIPLE, OUTPUT_STRIDE, UNet
+from .config import NetworksConfig
+from .networks.base import Generator
+from .scaling import scale_lightness, unscale_ab
 
 _OPSET = 18
-_GENERATOR = "generator"
+#: Name of the generator in the graph: its weights are named after it.
+GENERATOR = "generator"
+#: Key of the networks' configuration in the file's metadata.
+NETWORKS = "networks"
+#: An export is refused where its colours differ by more than this from PyTorch's, in the mean and in ab units.
+_LARGEST_MEAN_DIFFERENCE = 0.1
 
 
 class _WorkingLumaToChroma(nn.Module):
-    """Working luma ``uint8 (N, 1, h, w)`` in, ab ``float32 (N, 2, h/4, w/4)`` out: the whole graph that ships."""
+    """Working luma ``uint8 (N, 1, h, w)`` in, ab ``float32 (N, 2, h / stride, w / stride)`` out: the whole graph.
+
+    Args:
+        half: compute the generator in float16.
+    """
 
     lightness: Tensor
 
-    def __init__(self, generator: nn.Module) -> None:
+    def __init__(self, generator: Generator, half: bool) -> None:
         super().__init__()
-        self.generator = generator
+        self._dtype = torch.float16 if half else torch.float32
+        self.generator = generator.to(self._dtype)
         # A table, since formulas lose up to 0.7 ab units where an engine computes in bfloat16.
         lightness = working_luma_to_lightness(np.arange(256, dtype=np.float32))
-        self.register_buffer("lightness", torch.from_numpy(lightness)[:, None])
+        self.register_buffer("lightness", torch.from_numpy(scale_lightness(lightness))[:, None])
 
     def forward(self, luma: Tensor) -> Tensor:
         codes = luma.to(torch.float32).to(torch.int32)  # TensorRT casts 8-bit inputs to float only
-        ab: Tensor = self.generator(nn.functional.embedding(codes, self.lightness).squeeze(-1))
-        return ab
+        lightness = nn.functional.embedding(codes, self.lightness).squeeze(-1)
+        ab: Tensor = self.generator(lightness.to(self._dtype)).ab
+        return unscale_ab(ab.to(torch.float32))
 
 
-def export_onnx(generator: nn.Module, spec: ModelSpec, path: Path) -> None:
-    """Write ``generator`` as one ONNX file: any batch and working size, weights in float16, ``spec`` as metadata.
+def export_onnx(
+    generator: Generator, networks: NetworksConfig, spec: ModelSpec, path: Path, *, half: bool = False
+) -> None:
+    """Write ``generator`` as one ONNX file: any batch and working size, weights in float16.
 
     Args:
-        generator: L* ``float32 (N, 1, h, w)`` to ab ``float32 (N, 2, h/4, w/4)``.
+        networks: what ``generator`` was built by; kept in the metadata beside ``spec``, so that it can be trained on.
+        half: compute in float16 as well, as GPUs do fastest; the generator is turned into float16 for good.
     """
-    module = _WorkingLumaToChroma(generator).eval()
+    module = _WorkingLumaToChroma(generator, half).eval()
     example = torch.zeros(2, 1, spec.multiple * 5, spec.multiple * 9, dtype=torch.uint8)
     batch, rows, columns = (torch.export.Dim(name, max=256) for name in ("batch", "rows", "columns"))
     program = torch.onnx.export(
@@ -65,10 +79,36 @@ def export_onnx(generator: nn.Module, spec: ModelSpec, path: Path) -> None:
     model = program.model_proto
     _strip_traces(model)
     _store_weights_as_half(model)
-    helper.set_model_props(model, spec.to_metadata())
+    helper.set_model_props(model, spec.to_metadata() | {NETWORKS: networks.model_dump_json()})
     onnx.checker.check_model(model, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, path)
+
+
+def check_export(generator: Generator, path: Path) -> float:
+    """Mean difference in ab units between an export's colours on ONNX Runtime and its generator's in PyTorch.
+
+    Measured on noise of every contrast; what differs is weights rounded to float16 and, with ``half``, computing in it.
+
+    Raises:
+        EngineError: the export differs too much, or can't run.
+    """
+    rng = np.random.default_rng(0)
+    side = 8 * generator.multiple
+    contrast = np.linspace(0, 1, 4, dtype=np.float32)[:, None, None, None]
+    luma = np.rint(127 + contrast * rng.uniform(-127, 127, (4, 1, side, side))).astype(np.uint8)
+    with open_engine("onnxruntime", path) as engine:
+        exported = engine.infer(luma)
+    lightness = torch.from_numpy(scale_lightness(working_luma_to_lightness(luma.astype(np.float32))))
+    with torch.inference_mode():
+        expected = unscale_ab(generator.eval()(lightness).ab).numpy()
+    difference = float(np.abs(exported - expected).mean())
+    if not difference <= _LARGEST_MEAN_DIFFERENCE:
+        raise EngineError(
+            f"{path} differs from PyTorch by {difference:.3f} ab units in the mean, more than "
+            f"{_LARGEST_MEAN_DIFFERENCE}: its numbers may be too large for float16; train on, or with a lower rate"
+        )
+    return difference
 
 
 def _strip_traces(model: onnx.ModelProto) -> None:
@@ -80,13 +120,13 @@ def _strip_traces(model: onnx.ModelProto) -> None:
 
 
 def _store_weights_as_half(model: onnx.ModelProto) -> None:
-    """Keep convolutions' weights as float16 and cast them on loading; engines compute in what precision they like."""
+    """Keep convolutions' weights as float16 and cast them on loading, where they are not in it already."""
     graph = model.graph
     weights = {node.input[1] for node in graph.node if node.op_type == "Conv"}
     casts = []
     for initializer in graph.initializer:
         name = initializer.name
-        if name not in weights:
+        if name not in weights or initializer.data_type == TensorProto.FLOAT16:
             continue
         values = onnx.numpy_helper.to_array(initializer)
         initializer.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
@@ -94,52 +134,3 @@ def _store_weights_as_half(model: onnx.ModelProto) -> None:
     nodes = casts + list(graph.node)
     del graph.node[:]
     graph.node.extend(nodes)
-
-
-def _convolutions(generator: nn.Module) -> Iterator[tuple[str, nn.Conv2d, nn.BatchNorm2d | None]]:
-    """Each convolution by name, with the batch norm that follows it where there is one."""
-    layers = [(n, m) for n, m in generator.named_modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
-    for (name, layer), (_, following) in zip(layers, [*layers[1:], ("", None)], strict=True):
-        if isinstance(layer, nn.Conv2d):
-            yield name, layer, following if isinstance(following, nn.BatchNorm2d) else None
-
-
-def load_onnx(path: Path, variant: Variant = "lite0") -> UNet:
-    """The generator of an exported file, in PyTorch and in evaluation mode.
-
-    Batch norms were folded into the convolutions; here they only add the bias that was folded in.
-
-    Raises:
-        EngineError: the file is not an export of this network.
-    """
-    graph = onnx.load(path).graph
-    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor).astype(np.float32) for tensor in graph.initializer}
-    half = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
-    inputs = {node.input[1]: node.input for node in graph.node if node.op_type == "Conv"}
-    generator = UNet(variant).eval()
-    with torch.no_grad():
-        for name, convolution, norm in _convolutions(generator):
-            try:
-                weight, bias = (half.get(key, key) for key in inputs[f"{_GENERATOR}.{name}.weight"][1:3])
-                convolution.weight.copy_(torch.from_numpy(arrays[weight]))
-            except (KeyError, ValueError, RuntimeError) as error:
-                raise EngineError(
-                    f"{path} is not a UNet with a {variant} encoder: {name} is missing or differs"
-                ) from error
-            shift = torch.from_numpy(arrays[bias])
-            if norm is None:
-                assert convolution.bias is not None
-                convolution.bias.copy_(shift)
-            else:
-                assert norm.running_mean is not None
-                assert norm.running_var is not None
-                norm.running_mean.zero_()
-                norm.running_var.fill_(1 - norm.eps)
-                norm.weight.fill_(1)
-                norm.bias.copy_(shift)
-    return generator
-
-
-def spec_of_export(*, name: str, version: str, short_side: int, training: str, licence: str) -> ModelSpec:
-    """Spec of an export of :class:`UNet`."""
-    return ModelSpec(name, version, short_side, INPUT_MULTIPLE, OUTPUT_STRIDE, training, licence)

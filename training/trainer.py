@@ -1,4 +1,4 @@
-"""Train a generator on stills by reconstruction."""
+"""Train a generator on stills: by reconstruction, then against a discriminator."""
 
 from __future__ import annotations
 
@@ -6,24 +6,261 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import cv2
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from . import checkpoint
-from .config import TrainingConfig
+from streamcolor.errors import DatasetError, TrainingError
+
+from . import checkpoint, losses
+from .config import StageConfig, TrainingConfig
 from .data.shards import read_index
 from .data.stills import TrainingCrops
-from .losses import reconstruction
-from .networks.efficientnet_lite import load_imagenet_weights
-from .networks.unet import UNet
+from .networks.base import Colours, Generator
+from .networks.build import build_discriminator, build_generator
+from .networks.heads import bin_centers, nearest_bins
+from .restore import load_onnx, unfold_batch_norms
+from .run_log import RunLog
 
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY = 50
-_GRADIENT_NORM = 5.0
+#: Crops from which a stage learns how common each colour is, and by which a shipped model's batch norms are set.
+_SAMPLE = 256
 CHECKPOINT = "checkpoint.safetensors"
+
+
+def train(config: TrainingConfig, *, resume: bool = False) -> None:
+    """Train until the last stage's last step; the checkpoint in ``config.output`` holds the result.
+
+    Args:
+        resume: go on from that checkpoint, with the data that would have come next.
+
+    Raises:
+        DatasetError: there is nothing to learn from.
+        TrainingError: the output holds a run already, its checkpoint is none of this network, a loss is not finite,
+            or a checkpoint can't be written.
+    """
+    fabric = Fabric(
+        devices=config.devices,
+        strategy="ddp" if config.devices > 1 else "auto",
+        precision="bf16-mixed" if _mixes(config) else "32-true",
+    )
+    fabric.launch()
+    path = config.output / CHECKPOINT
+    if path.exists() and not resume:
+        raise TrainingError(f"{config.output} holds a run already; go on with --resume, or name another output")
+    fabric.barrier()
+    _Run(config, fabric).go()
+
+
+def _mixes(config: TrainingConfig) -> bool:
+    if config.precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return config.precision == "mixed"
+
+
+class _Run:
+    """One process of a run."""
+
+    def __init__(self, config: TrainingConfig, fabric: Fabric) -> None:
+        self._config = config
+        self._fabric = fabric
+        self._stills = read_index(config.data, "train")
+        if not self._stills:
+            raise DatasetError(f"no training stills in {', '.join(map(str, config.data))}")
+        torch.manual_seed(config.seed)
+        self._generator = self._new_generator().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._averaged = build_generator(config.networks.generator).to(fabric.device).requires_grad_(False)
+        self._averaged.load_state_dict(self._generator.state_dict())
+        self._discriminator = build_discriminator(config.networks)
+        # The wrappers share gradients among processes and compute in the precision asked for.
+        self._shared_generator = fabric.setup_module(self._generator)
+        self._shared_discriminator = fabric.setup_module(self._discriminator)
+
+    def _new_generator(self) -> Generator:
+        config = self._config
+        if config.initial is None:
+            return build_generator(config.networks.generator, pretrained=True)
+        generator = load_onnx(config.initial, config.networks.generator)
+        crops = TrainingCrops(self._stills, config.stages[0].crops[0][0], generator.stride, config.seed)
+        unfold_batch_norms(generator, torch.stack([crops[number][0] for number in range(_SAMPLE)]))
+        return generator
+
+    def go(self) -> None:
+        """Every stage that is not yet done."""
+        config = self._config
+        config.output.mkdir(parents=True, exist_ok=True)
+        path = config.output / CHECKPOINT
+        saved = checkpoint.read(path) if path.exists() else None
+        if saved:
+            saved.require(config.networks)
+        done = saved.step if saved else 0
+        with ExitStack() as opened:
+            log = None
+            if self._fabric.is_global_zero:
+                log = opened.enter_context(RunLog(config.output, read_index(config.data, "val"), done))
+            first = 0
+            for stage in config.stages:
+                if done < first + stage.steps:
+                    self._run_stage(stage, first, max(done, first), saved, log)
+                    saved = None
+                first += stage.steps
+
+    def _run_stage(
+        self, stage: StageConfig, first: int, done: int, saved: checkpoint.Checkpoint | None, log: RunLog | None
+    ) -> None:
+        """Steps ``done`` to ``first + stage.steps`` of the run; the stage began with step ``first``."""
+        config, fabric = self._config, self._fabric
+        state = self._new_state(stage)
+        path = config.output / CHECKPOINT
+        if saved:
+            saved.restore(state, optimizers=done > first)
+        weights = self._class_weights(stage) if stage.reconstruction == "classes" else None
+        recent: dict[str, list[float]] = {}
+        started = time.monotonic()
+        for step, (lightness, true) in enumerate(self._batches(stage, first, done), start=done):
+            torch.manual_seed(config.seed + step * fabric.world_size + fabric.global_rank)  # of the generator's noise
+            factor = _learning_rate_factor(stage, step - first)
+            for group in (*state.generator_optimizer.param_groups, *state.discriminator_optimizer.param_groups):
+                group["lr"] = factor * group["peak"]
+            self._shared_generator.train()
+            made = self._shared_generator(lightness.contiguous(memory_format=torch.channels_last))
+            values: dict[str, Tensor] = {}
+            if stage.adversarial != "none":
+                values |= self._teach_discriminator(stage, lightness, true, made, state.discriminator_optimizer)
+            values |= self._teach_generator(stage, lightness, true, made, weights, state.generator_optimizer)
+            self._check(values, step)
+            _average_into(self._averaged, self._generator, min(config.ema_decay, (1 + step) / (10 + step)))
+            for name, value in values.items():
+                recent.setdefault(name, []).append(value.item())
+
+            step_count = step + 1
+            if step_count % _LOG_EVERY == 0 and log:
+                means = {name: sum(values) / len(values) for name, values in recent.items()}
+                rate = stage.batch_size * (step_count - done) / (time.monotonic() - started)
+                log.scalars(step_count, means | {"crops a second": rate, "learning rate": factor})
+                shown = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+                _LOG.info("step %d of %d: %s, %.0f crops/s", step_count, config.steps, shown, rate)
+            if step_count % _LOG_EVERY == 0:
+                recent = {}
+            if step_count % config.picture_every == 0 and log:
+                log.pictures(step_count, self._averaged)
+            last = step_count == first + stage.steps
+            if (step_count % config.checkpoint_every == 0 or last) and fabric.is_global_zero:
+                checkpoint.save(path, step_count, config.networks, state)
+        fabric.barrier()
+
+    def _new_state(self, stage: StageConfig) -> checkpoint.TrainingState:
+        pretrained = self._generator.pretrained_parameters()
+        known = set(map(id, pretrained))
+        fresh = [parameter for parameter in self._generator.parameters() if id(parameter) not in known]
+        groups = [
+            {"params": parameters, "peak": peak}
+            for parameters, peak in (
+                (pretrained, stage.pretrained_learning_rate),
+                (fresh, stage.learning_rate),
+            )
+            if parameters
+        ]
+        discriminating = [{"params": self._discriminator.parameters(), "peak": stage.discriminator_learning_rate}]
+        return checkpoint.TrainingState(
+            self._generator,
+            self._averaged,
+            self._discriminator,
+            torch.optim.AdamW(groups, betas=stage.betas, weight_decay=stage.weight_decay),
+            torch.optim.AdamW(discriminating, betas=stage.betas, weight_decay=0),
+        )
+
+    def _batches(self, stage: StageConfig, first: int, done: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """A batch a step from step ``done`` on, in the stage's crop sizes: this process's share of it."""
+        fabric, size = self._fabric, stage.batch_size
+        begin = done
+        for crop, share in stage.crops:
+            end = first + round(stage.steps * share)
+            if begin < end:
+                loader = DataLoader(
+                    TrainingCrops(self._stills, crop, self._generator.stride, self._config.seed),
+                    batch_size=size // fabric.world_size,
+                    sampler=range(begin * size + fabric.global_rank, end * size, fabric.world_size),
+                    num_workers=self._config.workers,
+                    worker_init_fn=_use_one_opencv_thread,
+                    # A fork of OpenCV's or torch's thread pools hangs.
+                    multiprocessing_context="spawn" if self._config.workers else None,
+                )
+                for lightness, true in loader:
+                    yield lightness.to(fabric.device), true.to(fabric.device)
+                begin = end
+
+    def _teach_discriminator(
+        self, stage: StageConfig, lightness: Tensor, true: Tensor, made: Colours, optimizer: torch.optim.Optimizer
+    ) -> dict[str, Tensor]:
+        self._discriminator.requires_grad_(True)
+        judged = self._shared_discriminator(torch.cat([lightness, lightness]), torch.cat([true, made.ab.detach()]))
+        of_true, of_made = losses.halves(judged)
+        loss = losses.discriminator_loss(_adversary(stage), of_true.logits, of_made.logits)
+        optimizer.zero_grad()
+        self._fabric.backward(loss)
+        optimizer.step()
+        return {"discriminator": loss.detach()}
+
+    def _teach_generator(
+        self,
+        stage: StageConfig,
+        lightness: Tensor,
+        true: Tensor,
+        made: Colours,
+        class_weights: Tensor | None,
+        optimizer: torch.optim.Optimizer,
+    ) -> dict[str, Tensor]:
+        values = {"reconstruction": _reconstruction(stage, made, true, class_weights)}
+        loss = stage.reconstruction_weight * values["reconstruction"]
+        if stage.adversarial != "none":
+            self._discriminator.requires_grad_(False)
+            with self._fabric.autocast():
+                judged = self._discriminator(lightness, made.ab)
+                values["adversarial"] = losses.adversarial_loss(_adversary(stage), judged.logits)
+                loss = loss + stage.adversarial_weight * values["adversarial"]
+                if stage.feature_matching_weight:
+                    of_true = self._discriminator(lightness, true)
+                    values["feature matching"] = losses.feature_matching(of_true.features, judged.features)
+                    loss = loss + stage.feature_matching_weight * values["feature matching"]
+        optimizer.zero_grad()
+        self._fabric.backward(loss)
+        norm = self._config.gradient_norm
+        self._fabric.clip_gradients(self._shared_generator, optimizer, max_norm=norm, error_if_nonfinite=False)
+        optimizer.step()
+        return {name: value.detach() for name, value in values.items()}
+
+    def _class_weights(self, stage: StageConfig) -> Tensor:
+        crops = TrainingCrops(self._stills, stage.crops[0][0], self._generator.stride, self._config.seed)
+        bins = torch.cat([nearest_bins(crops[number][1][None]).flatten() for number in range(_SAMPLE)])
+        shares = torch.bincount(bins, minlength=len(bin_centers())).float() / len(bins)
+        return losses.class_weights(shares, stage.rebalance).to(self._fabric.device)
+
+    def _check(self, values: dict[str, Tensor], step: int) -> None:
+        for name, value in values.items():
+            if not torch.isfinite(value):
+                raise TrainingError(
+                    f"the {name} loss is {value.item()} at step {step}; lower the learning rates, "
+                    f"then go on from the last checkpoint in {self._config.output} with --resume"
+                )
+
+
+def _adversary(stage: StageConfig) -> losses.Adversary:
+    assert stage.adversarial != "none"
+    return stage.adversarial
+
+
+def _reconstruction(stage: StageConfig, made: Colours, true: Tensor, class_weights: Tensor | None) -> Tensor:
+    if class_weights is not None:
+        return losses.classification(made, true, class_weights)
+    weights = losses.chroma_weights(true, stage.chroma_of_double_weight)
+    compare = losses.smooth_l1 if stage.reconstruction == "smooth_l1" else losses.mean_squared
+    return compare(made, true, weights)
 
 
 def _average_into(averaged: nn.Module, model: nn.Module, decay: float) -> None:
@@ -36,67 +273,12 @@ def _average_into(averaged: nn.Module, model: nn.Module, decay: float) -> None:
                 mean.copy_(value)
 
 
-def _learning_rate_factor(config: TrainingConfig, step: int) -> float:
-    """Linear warm-up, then half a cosine down to zero."""
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
-    return 0.5 * (1 + math.cos(math.pi * step / config.steps))
-
-
-def _batches(config: TrainingConfig, first_step: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """One batch a step from ``first_step`` on, growing through the configured crop sizes."""
-    stills = read_index(config.data, "train")
-    begin = first_step
-    for crop, share in config.crops:
-        end = round(config.steps * share)
-        if begin < end:
-            yield from DataLoader(
-                TrainingCrops(stills, crop, config.seed),
-                batch_size=config.batch_size,
-                sampler=range(begin * config.batch_size, end * config.batch_size),
-                num_workers=config.workers,
-                worker_init_fn=_use_one_opencv_thread,
-                multiprocessing_context="spawn",  # a fork of OpenCV's or torch's thread pools hangs
-            )
-            begin = end
+def _learning_rate_factor(stage: StageConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine down to zero at the stage's end."""
+    if step < stage.warmup_steps:
+        return (step + 1) / stage.warmup_steps
+    return 0.5 * (1 + math.cos(math.pi * step / stage.steps))
 
 
 def _use_one_opencv_thread(_worker: int) -> None:
     cv2.setNumThreads(1)
-
-
-def train(config: TrainingConfig) -> None:
-    """Train, or go on training, until ``config.steps``; the checkpoint in ``config.output`` holds the result."""
-    config.output.mkdir(parents=True, exist_ok=True)
-    path = config.output / CHECKPOINT
-    model = UNet(config.encoder)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
-    load_imagenet_weights(model.encoder, config.encoder)
-    averaged = UNet(config.encoder)
-    averaged.load_state_dict(model.state_dict())
-    encoder_parameters = list(model.encoder.parameters())
-    decoder_parameters = [p for name, p in model.named_parameters() if not name.startswith("encoder.")]
-    peaks = (config.encoder_learning_rate, config.decoder_learning_rate)
-    optimizer = torch.optim.AdamW(
-        [{"params": encoder_parameters}, {"params": decoder_parameters}], weight_decay=config.weight_decay
-    )
-    done = checkpoint.resume(path, model, averaged, optimizer) if path.exists() else 0
-
-    mean_loss, started = 0.0, time.monotonic()
-    for step, (lightness, ab) in enumerate(_batches(config, done), start=done):
-        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-            group["lr"] = peak * _learning_rate_factor(config, step)
-        predicted = model(lightness.contiguous(memory_format=torch.channels_last))
-        loss = reconstruction(predicted, ab)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
-        optimizer.step()
-        _average_into(averaged, model, min(config.ema_decay, (1 + step) / (10 + step)))
-        mean_loss += (loss.item() - mean_loss) / (step % _LOG_EVERY + 1)
-        if (step + 1) % _LOG_EVERY == 0:
-            rate = config.batch_size * (step + 1 - done) / (time.monotonic() - started)
-            _LOG.info("step %d of %d, loss %.4f, %.0f crops/s", step + 1, config.steps, mean_loss, rate)
-            mean_loss = 0.0
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            checkpoint.save(path, step + 1, model, averaged, optimizer)

@@ -13,7 +13,7 @@ from streamcolor.engines import ModelSpec
 from streamcolor.engines.models import DEFAULT_MODEL
 from streamcolor.engines.onnxruntime import ModelEngine as OnnxRuntimeEngine
 from streamcolor.engines.openvino import ModelEngine as OpenVinoEngine
-from streamcolor.training.export import load_onnx
+from streamcolor.training.restore import load_onnx, networks_of
 
 from films import photographs
 
@@ -28,7 +28,8 @@ def batch(size: tuple[int, int], count: int) -> np.ndarray:
 def reference(luma: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
         lightness = torch.from_numpy(working_luma_to_lightness(luma.astype(np.float32)))
-        return load_onnx(DEFAULT_MODEL)(lightness).numpy()
+        generator = load_onnx(DEFAULT_MODEL, networks_of(DEFAULT_MODEL).generator)
+        return 110 * generator(lightness / 50 - 1).ab.numpy()
 
 
 SIZES = [(224, 160), (288, 160), (160, 288), (160, 640), (256, 192)]

@@ -8,6 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+
+from streamcolor.engines import ModelSpec
+from streamcolor.training.config import NetworksConfig
+from streamcolor.training.export import export_onnx
+from streamcolor.training.networks.base import Generator
+from streamcolor.training.networks.build import build_generator
 
 from films import photographs
 
@@ -32,3 +39,17 @@ def stills(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 rows.append({"shard": shard, "file": member.name, "source": source})
     (folder / "index.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Generator, Path]:
+    """A default generator with batch norms that have seen something, in evaluation mode, and its export."""
+    torch.manual_seed(1)
+    networks = NetworksConfig()
+    generator = build_generator(networks.generator, pretrained=True)
+    generator.train()
+    for _ in range(3):
+        generator(2 * torch.rand(4, 1, 64, 64) - 1)
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    export_onnx(generator, networks, ModelSpec("test", "1.2", 160, 32, 4, "none", "MIT"), path)
+    return generator.eval(), path

@@ -1,168 +1,284 @@
 from __future__ import annotations
 
-import dataclasses
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from streamcolor.color.yuv import working_luma_to_lightness
-from streamcolor.engines import ModelSpec, open_engine
-from streamcolor.errors import DatasetError, OptionError
-from streamcolor.training import checkpoint, trainer
-from streamcolor.training.config import TrainingConfig, read_config
-from streamcolor.training.data.shards import read_index
-from streamcolor.training.data.stills import whole_still
-from streamcolor.training.evaluate import evaluate
-from streamcolor.training.export import export_onnx, load_onnx, spec_of_export
-from streamcolor.training.losses import reconstruction
-from streamcolor.training.networks.unet import UNet
+from streamcolor.errors import DatasetError, OptionError, TrainingError
+from streamcolor.training import checkpoint, losses, trainer
+from streamcolor.training.config import TrainingConfig, UNetConfig, read_config
+from streamcolor.training.networks.base import Generator
+from streamcolor.training.restore import load_onnx, networks_of
+
+SMALL = {"encoder": "plain", "plain_widths": (8, 8, 16, 16), "decoder": (8, 8, 8, 8)}
 
 
-@pytest.fixture
-def config(stills: Path, tmp_path: Path) -> TrainingConfig:
-    return TrainingConfig(
-        data=(stills,),
-        output=tmp_path / "run",
-        steps=6,
-        batch_size=2,
-        crops=((32, 0.5), (64, 1.0)),
-        warmup_steps=2,
-        checkpoint_every=2,
-    )
+def small_config(stills: Path, output: Path, **changes: object) -> TrainingConfig:
+    values: dict[str, object] = {
+        "data": stills,
+        "output": output,
+        "networks": {"generator": SMALL},
+        "stages": [
+            {"steps": 4, "batch_size": 2, "crops": [[32, 0.5], [64, 1.0]], "warmup_steps": 2},
+            {"steps": 4, "batch_size": 2, "crops": [[64, 1.0]], "adversarial": "hinge", "feature_matching_weight": 1},
+        ],
+        "checkpoint_every": 2,
+        "workers": 0,
+    }
+    return TrainingConfig.model_validate(values | changes)
 
 
 class KilledError(Exception):
     """Stands for a signal that ends the process."""
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_been(
-    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    torch.manual_seed(0)
-    trainer.train(config)
-    whole = checkpoint.averaged_weights(config.output / trainer.CHECKPOINT)
+def same_weights(one: Path, other: Path) -> bool:
+    first, second = (checkpoint.read(path / trainer.CHECKPOINT) for path in (one, other))
+    parts = ("generator", "averaged", "discriminator")
+    return first.step == second.step and all(
+        torch.allclose(tensor, second.part(part)[name], rtol=1e-4, atol=1e-5)
+        for part in parts
+        for name, tensor in first.part(part).items()
+    )
 
-    resumed = dataclasses.replace(config, output=tmp_path / "resumed")
+
+@pytest.mark.parametrize("network", [SMALL, {"network": "fullres", "widths": [8, 8, 8]}], ids=["unet", "fullres"])
+def test_a_killed_run_goes_on_as_if_nothing_had_been(
+    stills: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: dict[str, object]
+) -> None:
+    whole = small_config(stills, tmp_path / "whole", networks={"generator": network})
+    trainer.train(whole)
+
+    cut = small_config(stills, tmp_path / "cut", networks={"generator": network})
     real_save = checkpoint.save
 
     def save_and_die(*arguments: object) -> None:
         real_save(*arguments)  # type: ignore[arg-type]
         raise KilledError
 
-    torch.manual_seed(0)
-    for _ in range(2):
+    for _ in range(3):  # at steps 2, 4 (where the second stage begins) and 6
         with monkeypatch.context() as patch:
             patch.setattr(checkpoint, "save", save_and_die)
             with pytest.raises(KilledError):
-                trainer.train(resumed)
-    trainer.train(resumed)
-    step, weights = checkpoint.averaged_weights(resumed.output / trainer.CHECKPOINT)
-    assert step == whole[0] == 6
-    for name, tensor in whole[1].items():
-        torch.testing.assert_close(weights[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+                trainer.train(cut, resume=True)
+    trainer.train(cut, resume=True)
+    assert checkpoint.read(cut.output / trainer.CHECKPOINT).step == 8
+    assert same_weights(whole.output, cut.output)
 
 
-def test_training_learns(config: TrainingConfig, stills: Path) -> None:
-    """A few steps on three photographs beat gray on other crops of them."""
-    torch.manual_seed(0)
-    trainer.train(dataclasses.replace(config, steps=60, batch_size=8, ema_decay=0.9))
-    generator = UNet()
-    _, weights = checkpoint.averaged_weights(config.output / trainer.CHECKPOINT)
-    generator.load_state_dict(weights)
-    model = config.output / "model.onnx"
-    export_onnx(generator, spec_of_export(name="test", version="1", short_side=96, training="-", licence="-"), model)
-    with open_engine("onnxruntime", model) as engine:
-        assert evaluate(engine, read_index([stills], "val")).gain_over_gray > 1
+def test_training_learns(stills: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The logged loss falls by half on three photographs."""
+    stage = {"steps": 150, "batch_size": 8, "crops": [[32, 1.0]], "warmup_steps": 5, "learning_rate": 1e-2}
+    with caplog.at_level("INFO"):
+        trainer.train(small_config(stills, tmp_path / "run", stages=[stage]))
+    found = [float(value) for value in re.findall(r"reconstruction (\d+\.\d+)", caplog.text)]
+    assert len(found) == 3
+    assert found[-1] < 0.75 * found[0]
 
 
-def test_configuration_is_read_and_checked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"reconstruction": "mse"},
+        {"reconstruction": "classes"},
+        {"adversarial": "bce"},
+        {"adversarial": "hinge", "feature_matching_weight": 10},
+    ],
+    ids=lambda stage: "-".join(map(str, stage.values())),
+)
+def test_every_loss_trains(stills: Path, tmp_path: Path, stage: dict[str, object]) -> None:
+    head = "bins" if stage.get("reconstruction") == "classes" else "regression"
+    config = small_config(
+        stills,
+        tmp_path / "run",
+        networks={"generator": SMALL | {"head": head}, "discriminator": "paper"},
+        stages=[{"steps": 2, "batch_size": 4, "crops": [[64, 1.0]]} | stage],
+    )
+    trainer.train(config)
+    saved = checkpoint.read(config.output / trainer.CHECKPOINT)
+    assert all(torch.isfinite(tensor).all() for tensor in saved.part("averaged").values())
+    assert bool(saved.part("discriminator_optimizer")) == ("adversarial" in stage)
+
+
+def test_two_processes_train_what_one_does(stills: Path, tmp_path: Path) -> None:
+    """Each sees half of every batch; what they end with is the same network, near to that of one process."""
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f"""
+        data = ["{stills}"]
+        workers = 0
+        [networks.generator]
+        network = "fullres"
+        widths = [4, 4]
+        [[stages]]
+        steps = 6
+        batch_size = 8
+        crops = [[32, 1.0]]
+        adversarial = "hinge"
+        """
+    )
+    for devices in (1, 2):
+        command = [sys.executable, "-m", "streamcolor", "train", config, f"devices={devices}"]
+        subprocess.run([*command, f"output={tmp_path / str(devices)}"], check=True, timeout=200)
+    one, two = (checkpoint.read(tmp_path / str(devices) / trainer.CHECKPOINT) for devices in (1, 2))
+    assert one.step == two.step == 6
+    for name, tensor in one.part("generator").items():
+        if "running" not in name:  # batch norm sees half the batch
+            assert (tensor - two.part("generator")[name]).abs().max() < 0.05, name
+
+
+def test_a_run_stopped_by_a_signal_can_be_resumed(stills: Path, tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f'data = "{stills}"\noutput = "{tmp_path / "run"}"\nworkers = 1\ncheckpoint_every = 1\n'
+        '[networks.generator]\nencoder = "plain"\nplain_widths = [8, 8, 8, 8]\ndecoder = [8, 8, 8, 8]\n'
+        "[[stages]]\nsteps = 100000\nbatch_size = 2\ncrops = [[32, 1.0]]\n"
+    )
+    command = [sys.executable, "-m", "streamcolor", "train", str(config)]
+    saved = tmp_path / "run" / trainer.CHECKPOINT
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        while not saved.exists() and running.poll() is None:
+            pass
+        running.send_signal(signal.SIGKILL)
+    finally:
+        running.kill()
+        running.communicate()
+    step = checkpoint.read(saved).step  # whole
+    assert step > 0
+    again = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert again.returncode == 1
+    assert "--resume" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_a_checkpoint_of_another_network_is_refused(stills: Path, tmp_path: Path) -> None:
+    trainer.train(small_config(stills, tmp_path / "run"))
+    other = small_config(stills, tmp_path / "run", networks={"generator": SMALL | {"decoder": [8, 8, 8, 16]}})
+    with pytest.raises(TrainingError, match="checkpoint of other networks"):
+        trainer.train(other, resume=True)
+
+
+def test_half_a_checkpoint_is_never_taken_for_whole(stills: Path, tmp_path: Path) -> None:
+    config = small_config(stills, tmp_path / "run")
+    trainer.train(config)
+    path = config.output / trainer.CHECKPOINT
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(TrainingError, match="not a whole checkpoint"):
+        trainer.train(config, resume=True)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(stills: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config(stills, tmp_path / "run")
+    real, calls = checkpoint.save_file, []
+
+    def full(*arguments: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            Path(str(arguments[1])).write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(TrainingError, match=r"step 4 can't be written .*No space left"):
+        trainer.train(config)
+    assert checkpoint.read(config.output / trainer.CHECKPOINT).step == 2
+    assert not list(config.output.glob("*.partial"))
+
+
+def test_a_loss_that_is_no_number_ends_the_run(stills: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = losses.smooth_l1
+    monkeypatch.setattr(losses, "smooth_l1", lambda *arguments: real(*arguments) * float("nan"))
+    with pytest.raises(TrainingError, match="reconstruction loss is nan at step 0"):
+        trainer.train(small_config(stills, tmp_path / "run"))
+
+
+def test_a_run_shows_itself(stills: Path, tmp_path: Path) -> None:
+    stage = {"steps": 50, "batch_size": 2, "crops": [[32, 1.0]]}
+    trainer.train(small_config(stills, tmp_path / "run", stages=[stage], picture_every=25))
+    assert [path.name for path in sorted((tmp_path / "run" / "pictures").iterdir())] == ["0000025.png", "0000050.png"]
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    assert events.Scalars("reconstruction")[0].step == 50
+    assert [image.step for image in events.Images("stills")] == [25, 50]
+
+
+def test_finetuning_begins_with_the_models_colours(
+    stills: Path, tmp_path: Path, exported: tuple[Generator, Path]
+) -> None:
+    """A rate near zero leaves the exported model's weights as they are, through unfolded batch norms."""
+    _, model = exported
+    networks = networks_of(model)
+    rates = {"learning_rate": 1e-12, "pretrained_learning_rate": 1e-12}
+    stage = {"steps": 1, "batch_size": 4, "crops": [[64, 1.0]]} | rates
+    config = small_config(stills, tmp_path / "run", stages=[stage], initial=model, networks=networks)
+    trainer.train(config)
+    tuned = trainer.build_generator(networks.generator)
+    tuned.load_state_dict(checkpoint.read(config.output / trainer.CHECKPOINT).part("generator"))
+    shipped = load_onnx(model, networks.generator)
+    lightness = torch.rand(2, 1, 64, 64) * 2 - 1
+    with torch.inference_mode():
+        expected, found = (110 * network.eval()(lightness).ab for network in (shipped, tuned))
+    assert (expected - found).abs().mean() < 0.1 * expected.abs().mean()
+
+
+def test_no_training_stills_are_named(tmp_path: Path) -> None:
+    (tmp_path / "index.jsonl").write_text("")
+    with pytest.raises(DatasetError, match="no training stills"):
+        trainer.train(small_config(tmp_path, tmp_path / "run"))
+
+
+CONFIG = 'data = ["a", "b"]\noutput = "out"\n[[stages]]\nsteps = 10\ncrops = [[64, 1.0]]\n'
+
+
+def test_configuration_is_read_and_overridden(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
-    path.write_text('data = ["a", "b"]\noutput = "out"\nsteps = 10\ncrops = [[64, 1.0]]\n')
+    path.write_text(CONFIG)
     config = read_config(path)
     assert config.data == (Path("a"), Path("b"))
-    assert config.crops == ((64, 1.0),)
-    path.write_text('data = ["a"]\noutput = "out"\nstep = 10\n')
-    with pytest.raises(OptionError, match="'step'"):
-        read_config(path)
+    assert config.stages[0].crops == ((64, 1.0),)
+    overrides = ["data=elsewhere", "stages.0.steps=20", "networks.generator.encoder=lite1", "ema_decay=0.5"]
+    config = read_config(path, overrides)
+    assert config.data == (Path("elsewhere"),)
+    assert config.steps == 20
+    assert config.networks.generator == UNetConfig(encoder="lite1")
+    assert config.ema_decay == 0.5
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("step=10", "step: Extra inputs"),
+        ("stages.0.steps=0", "stages.0.steps: .*greater than 0"),
+        ("stages.0.crops=[[50, 1.0]]", "multiples of 32"),
+        ("stages.0.crops=[[64, 0.5]]", "grow to 1"),
+        ("stages.0.reconstruction=classes", "bins"),
+        ("stages.0.reconstruction=l3", "stages.0.reconstruction"),
+        ("stages.7.steps=1", "no place stages.7.steps"),
+        ("devices=3", "divide among 3"),
+        ("networks.generator.network=transformer", "networks.generator"),
+        ("steps", "not of the form KEY=VALUE"),
+    ],
+)
+def test_impossible_configurations_are_named(tmp_path: Path, override: str, complaint: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(CONFIG)
+    with pytest.raises(OptionError, match=complaint):
+        read_config(path, [override])
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
     path.write_text("data = [")
     with pytest.raises(OptionError, match="cannot read"):
         read_config(path)
 
 
-def test_coloured_pixels_weigh_more() -> None:
-    gray, red = torch.zeros(1, 2, 2, 2), torch.tensor([50.0, 0.0]).reshape(1, 2, 1, 1).expand(1, 2, 2, 2)
-    ten = torch.tensor([10.0, 0.0]).reshape(1, 2, 1, 1)
-    # Smooth L1 of one unit in one of two channels is 1/4; chroma 50 counts 1 + 50/25 times.
-    assert reconstruction(gray + ten, gray).item() == pytest.approx(0.25)
-    assert reconstruction(red + ten, red).item() == pytest.approx(0.75)
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[UNet, Path]:
-    torch.manual_seed(1)
-    generator = UNet()
-    generator.train()
-    for _ in range(3):  # batch norms with statistics of their own
-        generator(100 * torch.rand(4, 1, 64, 64))
-    path = tmp_path_factory.mktemp("export") / "model.onnx"
-    spec = spec_of_export(name="test", version="1.2", short_side=160, training="none", licence="MIT")
-    export_onnx(generator, spec, path)
-    return generator.eval(), path
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 160, 288), (3, 1, 32, 64), (2, 1, 192, 160)])
-def test_export_equals_pytorch(exported: tuple[UNet, Path], shape: tuple[int, ...], rng: np.random.Generator) -> None:
-    """Up to the rounding of weights to float16."""
-    generator, path = exported
-    luma = rng.integers(0, 256, shape, dtype=np.uint8)
-    (ab,) = onnxruntime.InferenceSession(path).run(["ab"], {"luma": luma})
-    with torch.inference_mode():
-        lightness = torch.from_numpy(working_luma_to_lightness(luma.astype(np.float32)))
-        expected = generator(lightness).numpy()
-    assert np.abs(ab - expected).max() < 0.02 * np.abs(expected).max()
-
-
-def test_an_export_can_be_trained_on(exported: tuple[UNet, Path]) -> None:
-    generator, path = exported
-    lightness = 100 * torch.rand(2, 1, 64, 96)
-    with torch.inference_mode():
-        expected = generator(lightness)
-        torch.testing.assert_close(
-            load_onnx(path)(lightness), expected, rtol=0, atol=0.02 * expected.abs().max().item()
-        )
-
-
-def test_export_carries_its_spec_and_nothing_of_the_machine(exported: tuple[UNet, Path]) -> None:
-    path = exported[1]
-    metadata = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
-    assert ModelSpec.from_metadata(path, metadata) == ModelSpec("test", "1.2", 160, 32, 4, "none", "MIT")
-    assert b"/training/" not in path.read_bytes()
-    assert path.stat().st_size < 8_000_000
-
-
-class Fake:
-    """An engine that knows the truth and tells a share of it."""
-
-    def __init__(self, stills: Path, share: float) -> None:
-        self.answers = [share * whole_still(still, 160)[1].numpy() for still in read_index([stills], "val")]
-
-    def infer(self, _luma: np.ndarray) -> np.ndarray:
-        return self.answers.pop(0)[None]
-
-
-def test_evaluation_of_half_the_truth_is_known(stills: Path) -> None:
-    index = read_index([stills], "val")
-    found = evaluate(Fake(stills, 0.5), index, short_side=160)  # type: ignore[arg-type]
-    assert found.gain_over_gray == pytest.approx(20 * np.log10(2), abs=1e-3)
-    assert found.chroma_share == pytest.approx(0.5, abs=1e-3)
-    assert found.stills == len(index)
-    nothing = evaluate(Fake(stills, 0.0), index, short_side=160)  # type: ignore[arg-type]
-    assert nothing.gain_over_gray == pytest.approx(0)
-
-
-def test_evaluation_without_stills_says_so(stills: Path) -> None:
-    with pytest.raises(DatasetError, match="nothing to judge"):
-        evaluate(Fake(stills, 1.0), [])  # type: ignore[arg-type]
+@pytest.mark.parametrize("path", sorted(Path(trainer.__file__).parent.glob("*.toml")), ids=lambda path: path.name)
+def test_shipped_configurations_are_possible(path: Path) -> None:
+    assert read_config(path).steps > 0

@@ -1,4 +1,4 @@
-"""Make a clean photograph's lightness look like old film's: fade, contrast, blur, grain, scratches."""
+"""Make a clean photograph's lightness look like old film's: fade, blur, flicker, grain, scratches, JPEG."""
 
 from __future__ import annotations
 
@@ -24,17 +24,34 @@ def age(lightness: Lightness, rng: Generator) -> Lightness:
         aged = _fade(aged, rng)
     if rng.random() < 0.3:
         aged = np.asarray(cv2.GaussianBlur(aged, (0, 0), rng.uniform(0.4, 1.3)), np.float32)
+    if rng.random() < 0.2:
+        aged = _flicker(aged, rng)
     if rng.random() < 0.1:
         aged = _scratch(aged, rng)
     if rng.random() < 0.5:
         aged = aged + _grain(aged, rng)
-    return np.clip(aged, 0, 100).astype(np.float32)
+    aged = np.clip(aged, 0, 100).astype(np.float32)
+    return _jpeg(aged, rng) if rng.random() < 0.2 else aged
 
 
 def _fade(lightness: Lightness, rng: Generator) -> Lightness:
     """Lift blacks, dim whites, or burn both out, as faded and duplicated prints do."""
     black, white = rng.uniform(-8, 18), rng.uniform(80, 108)
     return (black + lightness * ((white - black) / 100)).astype(np.float32)
+
+
+def _flicker(lightness: Lightness, rng: Generator) -> Lightness:
+    """One frame of a film whose exposure flickers: brighter or darker, and unevenly so."""
+    height, width = lightness.shape
+    corners = rng.normal(1, 0.08, (2, 2)).astype(np.float32)
+    return lightness * np.asarray(cv2.resize(corners, (width, height)), np.float32)
+
+
+def _jpeg(lightness: Lightness, rng: Generator) -> Lightness:
+    """Blocks and ringing of a copy that was stored too small."""
+    settings = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 80))]
+    jpeg = cv2.imencode(".jpg", np.rint(lightness * 2.55).astype(np.uint8), settings)[1]
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE), np.float32) / np.float32(2.55)
 
 
 def _grain(lightness: Lightness, rng: Generator) -> Lightness:

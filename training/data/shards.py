@@ -18,6 +18,9 @@ from streamcolor.errors import DatasetError
 
 Split = Literal["train", "val"]
 
+#: A set's index.
+INDEX = "index.jsonl"
+
 #: One still in this many is held out for validation.
 _VALIDATION_SHARE = 40
 
@@ -28,7 +31,10 @@ class Still:
 
     shard: Path
     file: str
+    #: The set or film it comes from.
     source: str
+    #: Its class in that set, "" where there is none.
+    label: str
     offset: int
     size: int
 
@@ -47,37 +53,53 @@ class Still:
         return picture.astype(np.uint8, copy=False)
 
 
-def _is_validation(file: str) -> bool:
-    """Whether a still is held out: by a hash of its name, so that it never changes sides."""
+def _split_by_name(file: str) -> Split:
+    """Side of a still whose index names none: by a hash of its name, so that it never changes sides."""
     digest = hashlib.sha256(file.encode()).digest()
-    return int.from_bytes(digest[:8], "big") % _VALIDATION_SHARE == 0
+    return "val" if int.from_bytes(digest[:8], "big") % _VALIDATION_SHARE == 0 else "train"
+
+
+def _members(shard: Path) -> dict[str, tarfile.TarInfo]:
+    try:
+        with tarfile.open(shard) as tar:
+            return {member.name: member for member in tar}
+    except (OSError, tarfile.TarError) as error:
+        raise DatasetError(f"{shard} can't be read as a tar file ({error}); build it anew") from error
 
 
 def read_index(folders: Sequence[Path], split: Split) -> list[Still]:
     """Stills of one side of the split, in the order of the folders' indexes.
 
-    Each folder holds tar shards and an ``index.jsonl`` whose lines name at least ``shard``,
-    ``file`` and ``source``.
+    Each folder holds tar shards and an ``index.jsonl`` whose lines name ``shard``, ``file`` and ``source``, and may
+    name ``class`` and ``split``.
 
     Raises:
-        DatasetError: a folder has no index, or its index names a file that no shard holds.
+        DatasetError: a folder has no index, a shard is damaged, or the index names a file that no shard holds.
     """
     stills = []
     for folder in folders:
-        index = folder / "index.jsonl"
+        index = folder / INDEX
         if not index.is_file():
             raise DatasetError(f"{folder} has no index.jsonl; it must be a folder of stills in tar shards")
         places: dict[str, dict[str, tarfile.TarInfo]] = {}
         for line in index.read_text().splitlines():
             row = json.loads(line)
-            if _is_validation(row["file"]) != (split == "val"):
+            if row.get("split", _split_by_name(row["file"])) != split:
                 continue
             shard = row["shard"]
             if shard not in places:
-                with tarfile.open(folder / shard) as tar:
-                    places[shard] = {member.name: member for member in tar}
+                places[shard] = _members(folder / shard)
             member = places[shard].get(row["file"])
             if member is None:
                 raise DatasetError(f"{index} names {row['file']}, which {shard} does not hold; build it anew")
-            stills.append(Still(folder / shard, row["file"], row["source"], member.offset_data, member.size))
+            stills.append(
+                Still(
+                    folder / shard,
+                    row["file"],
+                    row["source"],
+                    row.get("class", ""),
+                    member.offset_data,
+                    member.size,
+                )
+            )
     return stills

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,18 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..networks.unet import INPUT_MULTIPLE, OUTPUT_STRIDE
+from ..scaling import scale_ab, scale_lightness
 from .film_look import age
+from .lab import join_lab, split_lab
 from .shards import Still
 
 #: Random crops come from stills whose short side is this much larger than the crop.
 _MAX_ZOOM = 1.25
-
-
-def split_lab(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """L* ``(h, w)`` in [0, 100] and ab ``(h, w, 2)`` of an sRGB picture ``uint8 (h, w, 3)`` (CIE 15, D65)."""
-    lab = np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
-    return lab[..., 0], lab[..., 1:]
 
 
 def _resize(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -33,24 +29,24 @@ def _resize(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.u
     return cv2.resize(picture, (width, height), interpolation=method).astype(np.uint8, copy=False)
 
 
-def _to_tensors(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
-    """Lightness ``(1, h, w)`` and ab ``(2, h/4, w/4)``, averaged over the output's pixels."""
-    height, width = lightness.shape
-    size = (width // OUTPUT_STRIDE, height // OUTPUT_STRIDE)
-    target = cv2.resize(ab, size, interpolation=cv2.INTER_AREA)
-    return torch.from_numpy(np.ascontiguousarray(lightness))[None], torch.from_numpy(target.transpose(2, 0, 1).copy())
+def mean_over_output(ab: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+    """Chroma ``(2, h / stride, w / stride)`` of ab ``(h, w, 2)``, averaged over the output's pixels."""
+    height, width = ab.shape[:2]
+    reduced = cv2.resize(ab, (width // stride, height // stride), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(reduced.transpose(2, 0, 1), np.float32)
 
 
 class TrainingCrops(Dataset[tuple[Tensor, Tensor]]):
     """Random square crops, flipped and aged, as an endless sequence of reshuffled epochs.
 
     Item ``n`` depends on ``(seed, n)`` alone, so that a resumed run goes on with the same data.
-    Items are L* ``float32 (1, crop, crop)`` in [0, 100] and ab ``float32 (2, crop/4, crop/4)``.
+    Items are L* ``float32 (1, crop, crop)`` and ab ``float32 (2, crop / stride, crop / stride)``, both in [-1, 1].
     """
 
-    def __init__(self, stills: Sequence[Still], crop: int, seed: int) -> None:
+    def __init__(self, stills: Sequence[Still], crop: int, stride: int, seed: int) -> None:
         self._stills = stills
         self._crop = crop
+        self._stride = stride
         self._seed = seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
@@ -58,7 +54,9 @@ class TrainingCrops(Dataset[tuple[Tensor, Tensor]]):
         still = self._stills[_shuffled(len(self._stills), self._seed, epoch)[place]]
         rng = np.random.default_rng((self._seed, number))
         lightness, ab = split_lab(self._random_crop(still.read(), rng))
-        return _to_tensors(age(lightness, rng), ab)
+        aged = np.ascontiguousarray(age(lightness, rng), np.float32)
+        target = mean_over_output(ab, self._stride)
+        return torch.from_numpy(scale_lightness(aged))[None], torch.from_numpy(scale_ab(target))
 
     def _random_crop(self, picture: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
         crop = self._crop
@@ -76,9 +74,24 @@ def _shuffled(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-def whole_still(still: Still, short_side: int) -> tuple[Tensor, Tensor]:
-    """A still at working size as the pipeline would see it, unaged: L* ``(1, h, w)`` and ab ``(2, h/4, w/4)``."""
+def whole_still(
+    still: Still, short_side: int, multiple: int, stride: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A still at working size as the pipeline would see it, unaged.
+
+    Returns L* ``(h, w)`` in [0, 100] and ab ``(2, h / stride, w / stride)`` in ab units.
+    """
     picture = still.read()
     scale = short_side / min(picture.shape[:2])
-    height, width = (max(1, round(side * scale / INPUT_MULTIPLE)) * INPUT_MULTIPLE for side in picture.shape[:2])
-    return _to_tensors(*split_lab(_resize(picture, height, width)))
+    height, width = (max(1, round(side * scale / multiple)) * multiple for side in picture.shape[:2])
+    lightness, ab = split_lab(_resize(picture, height, width))
+    return lightness, mean_over_output(ab, stride)
+
+
+def write_gray(stills: Sequence[Still], folder: Path) -> None:
+    """Write each still's L* as a gray PNG of its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for still in stills:
+        lightness = split_lab(still.read())[0]
+        gray = join_lab(lightness, np.zeros((2, 1, 1), np.float32))
+        cv2.imwrite(str(folder / Path(still.file).with_suffix(".png").name), gray[..., 0])

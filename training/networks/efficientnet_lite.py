@@ -141,7 +141,7 @@ def load_imagenet_weights(encoder: EfficientNetLite, variant: Variant) -> None:
     try:
         module = importlib.import_module(package)
     except ImportError as error:
-        raise MissingExtraError(package.replace("_", "-"), "training") from error
+        raise MissingExtraError(package.replace("_", "-"), "train") from error
     model_file = getattr(module, f"Efficientnet{variant.capitalize()}ModelFile")
     weights = torch.load(model_file.get_model_file_path(), map_location="cpu", weights_only=True)
     weights["_conv_stem.weight"] = weights["_conv_stem.weight"].sum(dim=1, keepdim=True)

@@ -1,58 +1,63 @@
-"""The default generator: a pretrained mobile encoder joined by a plain decoder, L* in and ab out."""
+"""The default generator: an encoder joined by a plain decoder, L* in and ab at a quarter of its size out."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from .efficientnet_lite import EfficientNetLite, Variant
+from .base import Colours, Generator
+from .efficientnet_lite import EfficientNetLite
+from .heads import BinsHead, RegressionHead
+from .plain import PlainEncoder, conv_block
 
-#: Mean and standard deviation of ImageNet's channels, which the encoder's weights expect.
-_IMAGENET_MEAN = 0.449
-_IMAGENET_STD = 0.226
-#: The head predicts ab in tens, so that its targets are of order one.
-AB_UNIT = 10.0
-#: Output pixels are this many input pixels apart.
-OUTPUT_STRIDE = 4
-#: Both sides of the input must be a multiple of this.
-INPUT_MULTIPLE = 32
+#: Mean and standard deviation of ImageNet's channels in [-1, 1], which the pretrained encoders expect.
+_IMAGENET_MEAN = 2 * 0.449 - 1
+_IMAGENET_STD = 2 * 0.226
 
 
-def _conv_block(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
+class UNet(Generator):
+    """Features of four sizes, joined from coarse to fine.
 
-
-class UNet(nn.Module):
-    """Colour generator.
-
-    ``forward`` takes L* as ``float32 (N, 1, h, w)`` in [0, 100], h and w multiples of 32, and
-    returns Lab chroma ``float32 (N, 2, h/4, w/4)`` in ab units (about -110 to 110).
+    Args:
+        encoder: gives features at 1/4, 1/8, 1/16 and 1/32 of its input.
+        decoder: channels at those four sizes.
+        head: made for ``decoder[0]`` channels.
     """
 
-    def __init__(self, variant: Variant = "lite0", decoder: tuple[int, int, int, int] = (48, 64, 96, 128)) -> None:
+    stride = 4
+    multiple = 32
+
+    def __init__(
+        self, encoder: EfficientNetLite | PlainEncoder, decoder: Sequence[int], head: RegressionHead | BinsHead
+    ) -> None:
         super().__init__()
-        self.encoder = EfficientNetLite(variant)
-        quarter, eighth, sixteenth, thirtysecond = self.encoder.channels
-        self.bottom = _conv_block(thirtysecond, decoder[3], kernel=1)
+        self.encoder = encoder
+        quarter, eighth, sixteenth, thirtysecond = encoder.channels
+        self.bottom = conv_block(thirtysecond, decoder[3], kernel=1)
+        self.context = nn.Conv2d(thirtysecond, decoder[3], 1)
         self.joins = nn.ModuleList(
             [
-                _conv_block(decoder[3] + sixteenth, decoder[2]),
-                _conv_block(decoder[2] + eighth, decoder[1]),
-                _conv_block(decoder[1] + quarter, decoder[0]),
+                conv_block(decoder[3] + sixteenth, decoder[2]),
+                conv_block(decoder[2] + eighth, decoder[1]),
+                conv_block(decoder[1] + quarter, decoder[0]),
             ]
         )
-        self.head = nn.Sequential(_conv_block(decoder[0], decoder[0]), nn.Conv2d(decoder[0], 2, 1))
+        self.last = conv_block(decoder[0], decoder[0])
+        self.head = head
 
-    def forward(self, lightness: Tensor) -> Tensor:
-        """Chroma of lightness."""
-        features = self.encoder((lightness / 100 - _IMAGENET_MEAN) / _IMAGENET_STD)
-        x = self.bottom(features[-1])
+    def forward(self, lightness: Tensor) -> Colours:
+        """Chroma of lightness; the mean of the coarsest features reaches every pixel."""
+        features = self.encoder((lightness - _IMAGENET_MEAN) / _IMAGENET_STD)
+        coarsest = features[-1]
+        x = self.bottom(coarsest) + self.context(coarsest.mean(dim=(2, 3), keepdim=True))
         for join, skip in zip(self.joins, reversed(features[:-1]), strict=True):
             x = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
             x = join(torch.cat([x, skip], dim=1))
-        ab: Tensor = AB_UNIT * self.head(x)
-        return ab
+        colours: Colours = self.head(self.last(x))
+        return colours
+
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """The encoder's, where it comes from ImageNet."""
+        return list(self.encoder.parameters()) if isinstance(self.encoder, EfficientNetLite) else []
