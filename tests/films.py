@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -176,3 +178,10 @@ def crops(count: int, size: tuple[int, int], seed: int) -> list[np.ndarray]:
         piece = picture[top : top + height, left : left + width]
         pieces.append(np.ascontiguousarray(piece[:, :: -1 if number % 2 else 1]))
     return pieces
+
+
+def streamcolor(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line, by default from a folder where nothing of the project lies."""
+    command = [sys.executable, "-m", "streamcolor", *map(str, arguments)]
+    settings = {"cwd": "/", "timeout": 120} | options
+    return subprocess.run(command, capture_output=True, text=True, check=False, **settings)

@@ -8,17 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from films import Film, Sound
+from films import Film, Sound, streamcolor
 
 SUBTITLES = """1
 00:00:00,000 --> 00:00:01,000
 Words
 """
-
-
-def streamcolor(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "streamcolor", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd="/", **options)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,6 @@ _NEW = click.Path(path_type=Path)
 def _training_errors(debug: bool) -> Iterator[None]:
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("streamcolor").setLevel(logging.INFO)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with errors_as_lines(debug, "what was finished is kept"):
         try:
             yield

@@ -260,7 +260,7 @@ def evaluate(
 
 def table_rows(scores: Sequence[Scores]) -> Iterator[tuple[str, list[str]]]:
     """Each figure's name with its unit, and its value for every column."""
-    for name, figure in (
+    figures: list[tuple[str, Callable[[Scores], str]]] = [
         ("stills", lambda s: f"{s.stills}"),
         ("gain over gray, dB", lambda s: f"{s.gain_over_gray:.2f}"),
         ("ab error, RMS", lambda s: f"{s.ab_error:.2f}"),
@@ -272,11 +272,14 @@ def table_rows(scores: Sequence[Scores]) -> Iterator[tuple[str, list[str]]]:
         ("chroma, of the true", lambda s: f"{s.chroma_share:.2f}"),
         ("cast, ab units", lambda s: f"{s.cast:.2f}"),
         ("histogram distance", lambda s: f"{s.histogram_distance:.3f}"),
-        ("discriminator's BCE", lambda s: "-" if s.discriminator_bce is None else f"{s.discriminator_bce:.3f}"),
-        ("portraits, CIEDE2000", lambda s: f"{s.portrait_difference:.2f}"),
-        ("portraits, spread of classes", lambda s: f"{s.portrait_spread:.2f}"),
-    ):
-        yield name, [figure(score) for score in scores]  # type: ignore[no-untyped-call]
+    ]
+    if scores[0].discriminator_bce is not None:
+        figures.append(("discriminator's BCE", lambda s: f"{s.discriminator_bce:.3f}"))
+    if scores[0].portraits:
+        figures.append(("portraits, CIEDE2000", lambda s: f"{s.portrait_difference:.2f}"))
+        figures.append(("portraits, spread of classes", lambda s: f"{s.portrait_spread:.2f}"))
+    for name, figure in figures:
+        yield name, [figure(score) for score in scores]
     for tone in metrics.TONES:
         found = [score.skin.get(tone) for score in scores]
         if any(found):
@@ -285,4 +288,5 @@ def table_rows(scores: Sequence[Scores]) -> Iterator[tuple[str, list[str]]]:
                 for s in found
             ]
             yield f"{tone} skin, CIEDE2000 (bias of a, b)", cells
-    yield "skin, spread of tones", [f"{score.skin_spread:.2f}" for score in scores]
+    if scores[0].skin:
+        yield "skin, spread of tones", [f"{score.skin_spread:.2f}" for score in scores]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,16 +68,17 @@ def export_onnx(
     module = _WorkingLumaToChroma(generator, half).eval()
     example = torch.zeros(2, 1, spec.multiple * 5, spec.multiple * 9, dtype=torch.uint8)
     batch, rows, columns = (torch.export.Dim(name, max=256) for name in ("batch", "rows", "columns"))
-    program = torch.onnx.export(
-        module,
-        (example,),
-        dynamo=True,
-        dynamic_shapes=({0: batch, 2: spec.multiple * rows, 3: spec.multiple * columns},),
-        input_names=["luma"],
-        output_names=["ab"],
-        opset_version=_OPSET,
-        verbose=False,
-    )
+    with _without_chatter():
+        program = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            dynamic_shapes=({0: batch, 2: spec.multiple * rows, 3: spec.multiple * columns},),
+            input_names=["luma"],
+            output_names=["ab"],
+            opset_version=_OPSET,
+            verbose=False,
+        )
     if program is None:
         raise RuntimeError("torch.onnx.export returned no program")
     model = program.model_proto
@@ -83,6 +88,20 @@ def export_onnx(
     onnx.checker.check_model(model, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, path)
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep the exporter's notes on packages that it could use, and on its own insides, from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def check_export(generator: Generator, path: Path) -> float:
