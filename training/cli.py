@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +66,7 @@ def _build(
             faults = ", ".join(f"{number} {fault}" for fault, number in film.faults.items()) or "none"
             problem = f"; {film.problem}" if film.problem else ""
             OUT.print(f"{film.source}: {film.stills} stills for {film.split}, left out: {faults}{problem}")
-        if all(film.split == "train" for film in films):
+        if not any(film.split == "val" and film.stills for film in films):
             OUT.print("no film is held out for validation: add another one to judge a model by")
         found = describe(read_index([output], "train") + read_index([output], "val"), output)
         a, b = found.cast
@@ -133,10 +132,12 @@ def _train(words: tuple[str, ...], resume: bool, finetune: bool, model: Path | N
         if not has_config and not (finetune or model):
             raise OptionError("name a CONFIG, or adapt a model with --finetune")
         path = Path(words[0]) if has_config else Path(__file__).with_name("finetune.toml")
-        config = read_config(path, words[1:] if has_config else words)
-        if finetune or model:
-            initial = model or DEFAULT_MODEL
-            config = config.model_copy(update={"initial": initial, "networks": networks_of(initial)})
+        initial = model or (DEFAULT_MODEL if finetune else None)
+        config = read_config(
+            path,
+            words[1:] if has_config else words,
+            {"initial": initial, "networks": networks_of(initial).model_dump()} if initial else {},
+        )
         train(config, resume=resume)
 
 
@@ -172,7 +173,7 @@ def _export(
         from streamcolor.engines.tensorrt.builder import build_plan, find_tensorrt
 
         from . import checkpoint
-        from .export import check_export, export_onnx
+        from .export import export_onnx
         from .networks.build import build_generator
         from .networks.fullres import FullRes
 
@@ -192,12 +193,11 @@ def _export(
             training or f"{saved.step} steps",
             licence,
         )
-        export_onnx(generator, saved.networks, spec, output, half=half)
-        difference = check_export(generator.float(), output)
+        difference = export_onnx(generator, saved.networks, spec, output, half=half)
         OUT.print(f"{output}: {output.stat().st_size / 1e6:.1f} MB, {difference:.4f} ab units from PyTorch in the mean")
         compiler = find_tensorrt()
         if compiler is None:
-            OUT.print("not compiled: neither tensorrt nor tensorrt_rtx is installed")
+            OUT.print("not compiled: neither TensorRT nor TensorRT-RTX can run here")
         else:
             plan = build_plan(output, compiler)
             OUT.print(f"{compiler.__name__} {compiler.__version__} compiles it to {len(plan) / 1e6:.1f} MB")
@@ -208,7 +208,7 @@ def _export(
 @click.argument("data", type=_FOLDER)
 @click.option("-o", "--output", type=_NEW, help="A folder for a page with the table and the pictures.")
 @click.option("--short-side", type=int, help="Working size's short side. Default: the first model's own.")
-@click.option("--stills", "count", type=int, help="Judge by this many stills, evenly chosen. Default: all.")
+@click.option("--stills", "count", type=click.IntRange(min=1), help="Judge by this many stills. Default: all.")
 @click.option("--discriminator", type=_FILE, help="A checkpoint whose discriminator judges as well.")
 @click.option("--engine", default="onnxruntime", show_default=True, help="What runs the models.")
 @json_option
@@ -229,13 +229,14 @@ def _evaluate(
         from streamcolor.engines import open_engine
 
         from .data.shards import read_index
+        from .data.stills import evenly
         from .evaluate import FolderColourist, ModelColourist, evaluate
         from .judge import read_judge
         from .page import EvaluationPage
 
         stills = read_index([data], "val")
         if count is not None:
-            stills = stills[:: max(1, len(stills) // count)][:count]
+            stills = evenly(stills, count)
         colourists: list[Colourist] = []
         for column in columns:
             if column.is_dir():
@@ -244,7 +245,10 @@ def _evaluate(
             running = opened.enter_context(open_engine(engine, column))
             short_side = short_side or running.spec.short_side
             colourists.append(ModelColourist(column.stem, running))
-        page = EvaluationPage(output, [colourist.name for colourist in colourists], len(stills)) if output else None
+        names = [colourist.name for colourist in colourists]
+        if len(set(names)) < len(names):
+            raise OptionError(f"two columns have the same name ({', '.join(names)}); rename a file")
+        page = EvaluationPage(output, names, stills) if output else None
         scores = evaluate(
             colourists,
             stills,
@@ -252,11 +256,10 @@ def _evaluate(
             judge=read_judge(discriminator) if discriminator else None,
             shown=page.show if page else None,
         )
-        names = [colourist.name for colourist in colourists]
         if page:
             page.write(scores)
         if as_json:
-            print(json.dumps({name: dataclasses.asdict(score) for name, score in zip(names, scores, strict=True)}))
+            print(json.dumps({name: score.to_json() for name, score in zip(names, scores, strict=True)}))
         else:
             OUT.print(_table(names, scores))
 

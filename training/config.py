@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +28,7 @@ FourWidths = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Section(BaseModel):
@@ -60,7 +61,7 @@ class FullResConfig(_Section):
 
 
 def _network(value: Any) -> str:
-    return value.get("network", "unet") if isinstance(value, dict) else str(value.network)
+    return value.get("network", "unet") if isinstance(value, dict) else getattr(value, "network", "")
 
 
 class NetworksConfig(_Section):
@@ -97,7 +98,7 @@ class StageConfig(_Section):
     learning_rate: Rate = 1.5e-3
     pretrained_learning_rate: Rate = 5e-4
     discriminator_learning_rate: Rate = 4e-4
-    betas: tuple[Share, Share] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     weight_decay: Weight = 0.01
     warmup_steps: Annotated[int, Field(ge=0)] = 200
 
@@ -126,7 +127,7 @@ class TrainingConfig(_Section):
     stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)]
 
     #: Decay of the averaged weights, which are the ones that ship.
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    ema_decay: Decay = 0.999
     #: Gradients are clipped to this norm.
     gradient_norm: Rate = 5.0
     #: Steps between checkpoints, and between pictures of the validation stills.
@@ -142,6 +143,7 @@ class TrainingConfig(_Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainingConfig:
+        # The discriminators halve a FullRes's crop four times.
         multiple = 32 if isinstance(self.networks.generator, UNetConfig) else 16
         for number, stage in enumerate(self.stages):
             if wrong := [crop for crop, _ in stage.crops if crop % multiple]:
@@ -161,11 +163,14 @@ class TrainingConfig(_Section):
         return sum(stage.steps for stage in self.stages)
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
+def read_config(
+    path: Path, overrides: Sequence[str] = (), beginning: Mapping[str, Any] | None = None
+) -> TrainingConfig:
     """A configuration from a TOML file whose keys are :class:`TrainingConfig`'s fields.
 
     Args:
         overrides: ``KEY=VALUE``, the key dotted as in ``stages.0.steps``, the value in TOML or a bare string.
+        beginning: keys that stand before those of the overrides: the model to begin with and its networks.
 
     Raises:
         OptionError: the file or an override can't be read, or a key or value is not what it may be.
@@ -174,6 +179,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
         values = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise OptionError(f"cannot read the configuration {path}: {error}") from error
+    values |= beginning or {}
     for override in overrides:
         _apply(override, values)
     try:

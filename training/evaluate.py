@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -108,6 +109,7 @@ class Scores:
     ab_error: float
     #: Mean squared error of ab / 110: the figure that the project began with.
     colour_mse: float
+    #: Against the picture with the true chroma at a quarter of the size, which is what models give.
     psnr: float
     ssim: float
     #: CIEDE2000.
@@ -142,12 +144,20 @@ class Scores:
         """From the best to the worst tone of skin, CIEDE2000; NaN without skin."""
         return _spread([skin.difference for skin in self.skin.values()])
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, with null where there is no number."""
+        values: dict[str, Any] = asdict(self)
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in values.items()
+        }
+
 
 def _spread(values: list[float]) -> float:
     return max(values) - min(values) if values else float("nan")
 
 
-#: Mean probability's cross-entropy of lightness ``(h, w)`` and chroma, in what units the pipeline has them.
+#: A discriminator's binary cross-entropy, given L* ``(h, w)`` and made chroma ``(2, h / 4, w / 4)`` in ab units.
 Judge = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 
 

@@ -27,7 +27,8 @@ _SKIN_SHARE = 0.05
 
 def gain_over_gray(made: Chroma, true: Chroma) -> float:
     """10 log10 of gray's squared ab error over that of ``made``, in dB."""
-    return float(10 * np.log10(np.mean(true**2) / max(np.mean((made - true) ** 2), 1e-12)))
+    # A still without colour and one that is met exactly have no ratio; a thousandth of an ab unit stands in.
+    return float(10 * np.log10(max(np.mean(true**2), 1e-6) / max(np.mean((made - true) ** 2), 1e-6)))
 
 
 def ab_error(made: Chroma, true: Chroma) -> float:

@@ -6,14 +6,15 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .data.lab import write_picture
 from .data.shards import Still
+from .data.stills import evenly
 from .evaluate import Scores, table_rows
 
-#: Stills on a page, evenly chosen.
+#: Stills on a page, from all over the set.
 _SHOWN = 40
 _STYLE = """
 body { font: 15px/1.4 sans-serif; margin: 2em; background: #777; color: #fff }
@@ -30,27 +31,30 @@ class EvaluationPage:
     Args:
         folder: made where it does not exist.
         names: of the columns between gray and true.
-        stills: how many will be shown to :meth:`show`.
+        stills: those that :meth:`show` will get; some of them are shown.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str], stills: int) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], stills: Sequence[Still]) -> None:
         self._folder = folder
         self._names = names
-        self._every = max(1, stills // _SHOWN)
-        self._seen = 0
+        self._shown = set(evenly(stills, _SHOWN))
         self._rows: list[str] = []
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
 
     def show(self, still: Still, pictures: list[NDArray[np.uint8]]) -> None:
-        """Take up one still's pictures, sRGB ``uint8 (h, w, 3)``, if its turn has come."""
-        if self._seen % self._every == 0:
-            cells = []
-            for number, picture in enumerate(pictures):
-                name = f"pictures/{self._seen:05}-{number}.jpg"
-                cv2.imwrite(str(self._folder / name), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
-                cells.append(f'<td><img src="{name}" alt="{html.escape(still.file)}"></td>')
-            self._rows.append(f"<tr>{''.join(cells)}</tr>")
-        self._seen += 1
+        """Take up one still's pictures, sRGB ``uint8 (h, w, 3)``, if it is one of those shown.
+
+        Raises:
+            DatasetError: a file can't be written.
+        """
+        if still not in self._shown:
+            return
+        cells = []
+        for number, picture in enumerate(pictures):
+            name = f"pictures/{len(self._rows):03}-{number}.jpg"
+            write_picture(self._folder / name, picture)
+            cells.append(f'<td><img src="{name}" alt="{html.escape(still.file)}"></td>')
+        self._rows.append(f"<tr>{''.join(cells)}</tr>")
 
     def write(self, scores: Sequence[Scores]) -> None:
         """Finish the page."""

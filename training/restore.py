@@ -67,9 +67,9 @@ def load_onnx(path: Path, config: UNetConfig | FullResConfig) -> Generator:
             try:
                 weight, bias = (half.get(key, key) for key in inputs[f"{GENERATOR}.{name}.weight"][1:3])
                 convolution.weight.copy_(torch.from_numpy(arrays[weight]))
+                shift = torch.from_numpy(arrays[bias])
             except (KeyError, ValueError, RuntimeError) as error:
                 raise EngineError(f"{path} is not a {config!r}: {name} is missing or differs") from error
-            shift = torch.from_numpy(arrays[bias])
             if norm is None:
                 assert convolution.bias is not None
                 convolution.bias.copy_(shift)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
-from .data.lab import join_lab
+from .data.lab import join_lab, write_picture
 from .data.shards import Still
-from .data.stills import whole_still
+from .data.stills import evenly, whole_still
 from .networks.base import Generator
 from .scaling import scale_lightness, unscale_ab
 
@@ -25,7 +24,7 @@ class RunLog:
     """Curves in ``folder`` for TensorBoard, and pictures ``folder/pictures/STEP.png``; a context manager.
 
     Args:
-        stills: the first few of these are shown: gray, made and true.
+        stills: a few of these are shown: gray, made and true.
         first_step: where the run goes on; later curves of a run that was cut off are hidden.
     """
 
@@ -33,7 +32,7 @@ class RunLog:
         self._writer = SummaryWriter(folder, purge_step=first_step)
         self._pictures = folder / "pictures"
         self._pictures.mkdir(parents=True, exist_ok=True)
-        self._stills = stills[:_STILLS]
+        self._stills = evenly(stills, _STILLS)
 
     def __enter__(self) -> RunLog:
         return self
@@ -55,7 +54,7 @@ class RunLog:
         padded = [np.pad(column, ((0, height - column.shape[0]), (0, 0), (0, 0))) for column in columns]
         grid = np.concatenate(padded, axis=1)
         self._writer.add_image("stills", grid, step, dataformats="HWC")
-        cv2.imwrite(str(self._pictures / f"{step:07}.png"), grid[..., ::-1])
+        write_picture(self._pictures / f"{step:07}.png", grid)
 
 
 def _column(still: Still, generator: Generator) -> NDArray[np.uint8]:

@@ -21,11 +21,6 @@ def scale_lightness(lightness: Values) -> Values:
     return lightness / _HALF_OF_LIGHTNESS - 1
 
 
-def unscale_lightness(scaled: Values) -> Values:
-    """The inverse of :func:`scale_lightness`."""
-    return (scaled + 1) * _HALF_OF_LIGHTNESS
-
-
 def scale_ab(ab: Values) -> Values:
     """Lab chroma in ab units to [-1, 1]."""
     return ab / AB_SCALE

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 import cv2
@@ -28,8 +29,9 @@ from .run_log import RunLog
 
 _LOG = logging.getLogger(__name__)
 _LOG_EVERY = 50
-#: Crops from which a stage learns how common each colour is, and by which a shipped model's batch norms are set.
-_SAMPLE = 256
+#: Crops from which a stage learns how common each colour is, and by which a model's batch norms are set.
+_COLOUR_SAMPLE = 256
+_NORM_SAMPLE = 64
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -87,7 +89,7 @@ class _Run:
             return build_generator(config.networks.generator, pretrained=True)
         generator = load_onnx(config.initial, config.networks.generator)
         crops = TrainingCrops(self._stills, config.stages[0].crops[0][0], generator.stride, config.seed)
-        unfold_batch_norms(generator, torch.stack([crops[number][0] for number in range(_SAMPLE)]))
+        unfold_batch_norms(generator, torch.stack([crops[number][0] for number in range(_NORM_SAMPLE)]))
         return generator
 
     def go(self) -> None:
@@ -120,7 +122,7 @@ class _Run:
         if saved:
             saved.restore(state, optimizers=done > first)
         weights = self._class_weights(stage) if stage.reconstruction == "classes" else None
-        recent: dict[str, list[float]] = {}
+        recent: dict[str, deque[float]] = {}
         started = time.monotonic()
         for step, (lightness, true) in enumerate(self._batches(stage, first, done), start=done):
             torch.manual_seed(config.seed + step * fabric.world_size + fabric.global_rank)  # of the generator's noise
@@ -133,25 +135,18 @@ class _Run:
             if stage.adversarial != "none":
                 values |= self._teach_discriminator(stage, lightness, true, made, state.discriminator_optimizer)
             values |= self._teach_generator(stage, lightness, true, made, weights, state.generator_optimizer)
-            self._check(values, step)
             _average_into(self._averaged, self._generator, min(config.ema_decay, (1 + step) / (10 + step)))
             for name, value in values.items():
-                recent.setdefault(name, []).append(value.item())
+                recent.setdefault(name, deque(maxlen=_LOG_EVERY)).append(value.item())
 
-            step_count = step + 1
-            if step_count % _LOG_EVERY == 0 and log:
-                means = {name: sum(values) / len(values) for name, values in recent.items()}
-                rate = stage.batch_size * (step_count - done) / (time.monotonic() - started)
-                log.scalars(step_count, means | {"crops a second": rate, "learning rate": factor})
-                shown = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
-                _LOG.info("step %d of %d: %s, %.0f crops/s", step_count, config.steps, shown, rate)
-            if step_count % _LOG_EVERY == 0:
-                recent = {}
-            if step_count % config.picture_every == 0 and log:
-                log.pictures(step_count, self._averaged)
-            last = step_count == first + stage.steps
-            if (step_count % config.checkpoint_every == 0 or last) and fabric.is_global_zero:
-                checkpoint.save(path, step_count, config.networks, state)
+            finished, last = step + 1, first + stage.steps
+            if log and (finished % _LOG_EVERY == 0 or finished == last):
+                rate = stage.batch_size * (finished - done) / (time.monotonic() - started)
+                _report(log, finished, config.steps, recent, rate, factor * stage.learning_rate)
+            if log and finished % config.picture_every == 0:
+                log.pictures(finished, self._averaged)
+            if fabric.is_global_zero and (finished % config.checkpoint_every == 0 or finished == last):
+                checkpoint.save(path, finished, config.networks, state)
         fabric.barrier()
 
     def _new_state(self, stage: StageConfig) -> checkpoint.TrainingState:
@@ -202,9 +197,7 @@ class _Run:
         judged = self._shared_discriminator(torch.cat([lightness, lightness]), torch.cat([true, made.ab.detach()]))
         of_true, of_made = losses.halves(judged)
         loss = losses.discriminator_loss(_adversary(stage), of_true.logits, of_made.logits)
-        optimizer.zero_grad()
-        self._fabric.backward(loss)
-        optimizer.step()
+        self._learn(loss, self._shared_discriminator, optimizer)
         return {"discriminator": loss.detach()}
 
     def _teach_generator(
@@ -220,34 +213,47 @@ class _Run:
         loss = stage.reconstruction_weight * values["reconstruction"]
         if stage.adversarial != "none":
             self._discriminator.requires_grad_(False)
-            with self._fabric.autocast():
+            with self._fabric.autocast():  # not through the wrapper, which would wait for gradients of its own
                 judged = self._discriminator(lightness, made.ab)
-                values["adversarial"] = losses.adversarial_loss(_adversary(stage), judged.logits)
-                loss = loss + stage.adversarial_weight * values["adversarial"]
-                if stage.feature_matching_weight:
-                    of_true = self._discriminator(lightness, true)
-                    values["feature matching"] = losses.feature_matching(of_true.features, judged.features)
-                    loss = loss + stage.feature_matching_weight * values["feature matching"]
+                of_true = self._discriminator(lightness, true) if stage.feature_matching_weight else None
+            values["adversarial"] = losses.adversarial_loss(_adversary(stage), judged.logits.float())
+            loss = loss + stage.adversarial_weight * values["adversarial"]
+            if of_true:
+                values["feature matching"] = losses.feature_matching(of_true.features, judged.features)
+                loss = loss + stage.feature_matching_weight * values["feature matching"]
+        self._learn(loss, self._shared_generator, optimizer)
+        return {name: value.detach() for name, value in values.items()}
+
+    def _learn(self, loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """One step, unless the gradients, which all processes share, are not finite.
+
+        Raises:
+            TrainingError: they are not; no weight was changed.
+        """
         optimizer.zero_grad()
         self._fabric.backward(loss)
-        norm = self._config.gradient_norm
-        self._fabric.clip_gradients(self._shared_generator, optimizer, max_norm=norm, error_if_nonfinite=False)
+        norm = nn.utils.clip_grad_norm_(network.parameters(), self._config.gradient_norm)
+        if not torch.isfinite(norm):
+            raise TrainingError(
+                f"the loss is {loss.item():.4g} and its gradient's norm {norm.item()}; lower the learning rates, "
+                f"then go on from the last checkpoint in {self._config.output} with --resume"
+            )
         optimizer.step()
-        return {name: value.detach() for name, value in values.items()}
 
     def _class_weights(self, stage: StageConfig) -> Tensor:
         crops = TrainingCrops(self._stills, stage.crops[0][0], self._generator.stride, self._config.seed)
-        bins = torch.cat([nearest_bins(crops[number][1][None]).flatten() for number in range(_SAMPLE)])
+        bins = torch.cat([nearest_bins(crops[number][1][None]).flatten() for number in range(_COLOUR_SAMPLE)])
         shares = torch.bincount(bins, minlength=len(bin_centers())).float() / len(bins)
         return losses.class_weights(shares, stage.rebalance).to(self._fabric.device)
 
-    def _check(self, values: dict[str, Tensor], step: int) -> None:
-        for name, value in values.items():
-            if not torch.isfinite(value):
-                raise TrainingError(
-                    f"the {name} loss is {value.item()} at step {step}; lower the learning rates, "
-                    f"then go on from the last checkpoint in {self._config.output} with --resume"
-                )
+
+def _report(
+    log: RunLog, step: int, steps: int, recent: Mapping[str, Sequence[float]], rate: float, learning_rate: float
+) -> None:
+    means = {name: sum(values) / len(values) for name, values in recent.items()}
+    log.scalars(step, means | {"crops a second": rate, "learning rate": learning_rate})
+    shown = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+    _LOG.info("step %d of %d: %s, %.0f crops/s", step, steps, shown, rate)
 
 
 def _adversary(stage: StageConfig) -> losses.Adversary:

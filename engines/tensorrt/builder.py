@@ -16,12 +16,14 @@ _LONG_SIDES = (1.0, 1.8, 3.0)
 
 
 def find_tensorrt() -> Any | None:
-    """``tensorrt`` or its sibling ``tensorrt_rtx``, which compiles without a GPU; None where neither is installed."""
+    """``tensorrt`` or its sibling ``tensorrt_rtx``, which compiles without a GPU; None where neither can here."""
     for name in ("tensorrt", "tensorrt_rtx"):
         try:
-            return importlib.import_module(name)
-        except ImportError:
+            trt = importlib.import_module(name)
+            trt.Builder(trt.Logger(trt.Logger.INTERNAL_ERROR))
+        except (ImportError, TypeError):  # Builder raises the second where there is no GPU
             continue
+        return trt
     return None
 
 

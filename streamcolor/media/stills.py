@@ -7,12 +7,17 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.error
 import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from .pixels import color_tags
 from .reader import FilmReader
+
+#: Seconds by which the picture may end before the container's longest stream.
+_TOLERANCE = Fraction(5)
 
 #: sRGB ``uint8 (h, w, 3)``.
 Picture = NDArray[np.uint8]
@@ -24,11 +29,11 @@ def film_stills(path: Path, every: Fraction) -> Iterator[tuple[Fraction, Picture
     Frames that no other frame needs are skipped by the decoder, so that a time may be missed by a few frames.
 
     Raises:
-        InputError: the file can't be read as a film.
+        InputError: the file can't be read as a film or, after the last still, it ends earlier than it announces.
     """
     with FilmReader(path) as reader:
         reader.video_stream.codec_context.skip_frame = "NONREF"
-        start, due = reader.info.video.start, Fraction(0)
+        start, due, time = reader.info.video.start, Fraction(0), Fraction(0)
         for item in reader:
             if not isinstance(item, av.VideoFrame):
                 continue
@@ -37,6 +42,9 @@ def film_stills(path: Path, every: Fraction) -> Iterator[tuple[Fraction, Picture
             if time >= due:
                 yield time, _picture(item, reader.info.video.pixel_aspect)
                 due = (time // every + 1) * every
+        length = reader.info.duration
+        if length is not None and time + max(every, _TOLERANCE) < length:
+            raise InputError(f"{path} is damaged: it ends after {float(time):.0f} of {float(length):.0f} seconds")
 
 
 def stills_across(path: Path, count: int) -> Iterator[Picture]:
@@ -57,10 +65,13 @@ def stills_across(path: Path, count: int) -> Iterator[Picture]:
 def _picture(frame: av.VideoFrame, pixel_aspect: Fraction) -> Picture:
     """The frame in sRGB with square pixels, by its own matrix and range."""
     tags = color_tags(frame)
-    converted = frame.reformat(
-        width=round(frame.width * pixel_aspect),
-        format="rgb24",
-        src_colorspace=tags.matrix,
-        src_color_range=ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
-    )
+    try:
+        converted = frame.reformat(
+            width=round(frame.width * pixel_aspect),
+            format="rgb24",
+            src_colorspace=tags.matrix,
+            src_color_range=ColorRange.JPEG if tags.full_range else ColorRange.MPEG,
+        )
+    except (av.error.FFmpegError, ValueError) as error:
+        raise InputError(f"{frame.format.name} frames can't be turned into pictures: {error}") from error
     return converted.to_ndarray().astype(np.uint8, copy=False)

@@ -3,15 +3,19 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import tarfile
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from streamcolor.errors import DatasetError, OptionError
+from streamcolor.media.stills import film_stills
 from streamcolor.training.data import build, download
 from streamcolor.training.data.build import BuildOptions, build_dataset
 from streamcolor.training.data.selection import StillSelection, content_box
@@ -59,6 +63,37 @@ def test_stills_look_like_the_film(films: Path, tmp_path: Path) -> None:
     assert np.abs(first - crops(6, SIZE, seed=0)[0]).mean() < 6  # through 4:2:0, x264 and JPEG
 
 
+@pytest.mark.parametrize("matrix", [1, 5, 9], ids=["bt709", "bt601", "bt2020"])
+@pytest.mark.parametrize("colour_range", [1, 2], ids=["limited", "full"])
+def test_colours_are_those_of_the_films_own_coding(matrix: int, colour_range: int, tmp_path: Path) -> None:
+    true = crops(1, SIZE, seed=11)[0]
+    weights = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 9: (0.2627, 0.0593)}[matrix]  # Kr and Kb of ITU-T H.273
+    red, green, blue = np.moveaxis(true / 255.0, -1, 0)
+    luma = weights[0] * red + (1 - sum(weights)) * green + weights[1] * blue
+    planes = [luma, (blue - luma) / (2 - 2 * weights[1]), (red - luma) / (2 - 2 * weights[0])]
+    spans = ((219, 16), (224, 128), (224, 128)) if colour_range == 1 else ((255, 0), (255, 128), (255, 128))
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("ffv1", rate=10)
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv444p"
+        video.codec_context.colorspace, video.codec_context.color_range = matrix, colour_range
+        for number in range(10):
+            frame = av.VideoFrame(*SIZE, "yuv444p")
+            for plane, values, (scale, offset) in zip(frame.planes, planes, spans, strict=True):
+                samples = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, : plane.width]
+                samples[:] = np.rint(values * scale + offset).clip(0, 255)
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            file.mux(video.encode(frame))
+        file.mux(video.encode(None))
+    _, picture = next(film_stills(path, Fraction(1)))
+    assert np.abs(picture.astype(int) - true).mean() < 1.5
+
+
+def test_pixels_become_square(tmp_path: Path) -> None:
+    path = Film(size=(96, 64), pixel_aspect=Fraction(4, 3)).write(tmp_path / "film.mkv")
+    assert next(film_stills(path, Fraction(1)))[1].shape == (64, 128, 3)
+
+
 def test_bad_stills_are_left_out(tmp_path: Path) -> None:
     good = crops(2, SIZE, seed=5)
     gray = cv2.cvtColor(crops(3, SIZE, seed=6)[2], cv2.COLOR_RGB2GRAY)
@@ -102,17 +137,15 @@ def test_the_same_title_in_two_films_is_kept_once(tmp_path: Path) -> None:
 def test_a_build_that_was_killed_goes_on(films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     build_dataset([str(films)], whole, BuildOptions())
-    real, left = build.film_stills, iter([14])  # dies in the third film
+    real, counted = build.film_stills, []
 
     def dying(*arguments: object) -> Iterator[object]:
         for still in real(*arguments):  # type: ignore[arg-type]
             counted.append(still)
-            if len(counted) == next(left, 0):
+            if len(counted) == 14:  # in the third film
                 raise KeyboardInterrupt
             yield still
 
-    counted: list[object] = []
-    left = iter([0] * 13 + [14])
     with monkeypatch.context() as patch:
         patch.setattr(build, "film_stills", dying)
         with pytest.raises(KeyboardInterrupt):
@@ -222,6 +255,18 @@ def test_a_full_disk_leaves_a_set_that_is_whole(films: Path, tmp_path: Path, mon
         build_dataset([str(films)], out, BuildOptions())
     assert (out / "index.jsonl").read_text() == before
     assert read_index([out], "train")
+
+
+def test_a_film_cut_short_gives_what_it_has_and_says_so(films: Path, tmp_path: Path) -> None:
+    film = write_colour_film(films / "long.mkv", crops(12, SIZE, seed=9))
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    (found,) = build_dataset([str(film)], tmp_path / "set", BuildOptions())
+    assert 3 <= found.stills <= 8
+    assert "is damaged: it ends after" in found.problem
+    shard = tmp_path / "set" / found.shard
+    with tarfile.open(shard) as tar:
+        assert len(tar.getnames()) == found.stills
+    assert shard.stat().st_size % tarfile.RECORDSIZE == 0  # closed as tar files are
 
 
 @pytest.mark.parametrize("values", [{"every": 0}, {"short_side": 8}, {"validation": 1.5}, {"every": float("nan")}])

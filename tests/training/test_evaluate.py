@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -10,15 +11,19 @@ import pytest
 import torch
 from skimage import color, data
 
-from streamcolor.errors import DatasetError
-from streamcolor.training import metrics
+from streamcolor.errors import DatasetError, TrainingError
+from streamcolor.training import metrics, trainer
+from streamcolor.training.config import TrainingConfig
 from streamcolor.training.data.lab import split_lab
 from streamcolor.training.data.shards import Still, read_index
 from streamcolor.training.data.stills import whole_still, write_gray
 from streamcolor.training.evaluate import FolderColourist, Scores, evaluate
+from streamcolor.training.judge import read_judge
 from streamcolor.training.page import EvaluationPage
 
 from films import photographs
+
+SMALL = {"encoder": "plain", "plain_widths": (8, 8, 16, 16), "decoder": (8, 8, 8, 8)}
 
 
 class ShareOfTheTruth:
@@ -102,8 +107,39 @@ def test_a_judge_is_asked_about_every_still(index: list[Still]) -> None:
     assert found.discriminator_bce == pytest.approx(1)
 
 
+@pytest.mark.parametrize("network", [SMALL, {"network": "fullres", "widths": [4, 4]}], ids=["unet", "fullres"])
+@pytest.mark.parametrize("discriminator", ["patch", "paper"])
+def test_a_trained_discriminator_judges(
+    stills: Path, index: list[Still], tmp_path: Path, network: dict[str, object], discriminator: str
+) -> None:
+    """For a generator of small chroma, gray looks more like made colours than true ones do."""
+    stage = {"steps": 30, "batch_size": 8, "crops": [[64, 1.0]], "adversarial": "bce", "warmup_steps": 0}
+    networks = {"generator": network, "discriminator": discriminator}
+    config = {"data": stills, "output": tmp_path, "networks": networks, "stages": [stage], "workers": 0}
+    trainer.train(TrainingConfig.model_validate(config))
+    judge = read_judge(tmp_path / trainer.CHECKPOINT)
+    gray, truth = evaluate([ShareOfTheTruth(0), ShareOfTheTruth(1)], index, 96, judge=judge)
+    assert gray.discriminator_bce != truth.discriminator_bce
+    assert network is not SMALL or truth.discriminator_bce < gray.discriminator_bce
+
+
+def test_a_run_without_a_discriminator_has_no_judge(stills: Path, tmp_path: Path) -> None:
+    stage = {"steps": 1, "batch_size": 2, "crops": [[32, 1.0]]}
+    config = {"data": stills, "output": tmp_path, "networks": {"generator": SMALL}, "stages": [stage], "workers": 0}
+    trainer.train(TrainingConfig.model_validate(config))
+    with pytest.raises(TrainingError, match="trained no discriminator"):
+        read_judge(tmp_path / trainer.CHECKPOINT)
+
+
+def test_scores_without_a_number_are_null_in_json(index: list[Still]) -> None:
+    objects = [still for still in index if still.source != "faces"]
+    (truth,) = evaluate([ShareOfTheTruth(1)], objects, 160)
+    assert truth.to_json()["psnr"] is None  # it is infinite
+    assert json.loads(json.dumps(truth.to_json(), allow_nan=False))["stills"] == len(objects)
+
+
 def test_the_page_shows_the_table_and_the_pictures(index: list[Still], tmp_path: Path) -> None:
-    page = EvaluationPage(tmp_path, ["half <b>"], len(index))
+    page = EvaluationPage(tmp_path, ["half <b>"], index)
     scores = evaluate([ShareOfTheTruth(0.5)], index, 160, shown=page.show)
     page.write(scores)
     text = (tmp_path / "index.html").read_text()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from streamcolor.training import losses
 from streamcolor.training.networks.base import Colours
@@ -27,13 +27,18 @@ def test_coloured_pixels_weigh_more() -> None:
 
 
 def test_classification_is_cross_entropy_over_bins() -> None:
-    true = plain(20, 30)
-    center = (bin_centers() == [20, 30]).all(axis=1).argmax()
-    assert (nearest_bins(true) == center).all()
-    logits = torch.randn(1, len(bin_centers()), 2, 2, generator=torch.Generator().manual_seed(0))
-    weights = torch.linspace(0.5, 2, len(bin_centers()))
+    """Two pixels of two bins; the weighted mean is over the weights' sum."""
+    true = torch.cat([plain(20, 30)[..., :1, :1], plain(-10, 0)[..., :1, :1]], dim=3)
+    centers = bin_centers().tolist()
+    first, second = centers.index([20, 30]), centers.index([-10, 0])
+    assert nearest_bins(true).flatten().tolist() == [first, second]
+    logits = torch.randn(1, len(centers), 1, 2, generator=torch.Generator().manual_seed(0))
+    weights = torch.ones(len(centers))
+    weights[first], weights[second] = 3, 0.5
     loss = losses.classification(Colours(true, logits), true, weights)
-    assert loss.item() == pytest.approx(cross_entropy(logits, torch.full((1, 2, 2), int(center))).item(), rel=1e-5)
+    likelihood = torch.log_softmax(logits[0, :, 0], dim=0)
+    expected = -(3 * likelihood[first, 0] + 0.5 * likelihood[second, 1]) / 3.5
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     with pytest.raises(ValueError, match="regresses"):
         losses.classification(Colours(true, None), true, weights)
 

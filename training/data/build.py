@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -47,8 +48,8 @@ class BuildOptions:
     validation: float = 0.1
 
     def __post_init__(self) -> None:
-        if not self.every > 0:
-            raise OptionError(f"every is {self.every}, but must be above 0 seconds")
+        if not 0.01 <= self.every <= 3600:
+            raise OptionError(f"every is {self.every}, but must be from 0.01 to 3600 seconds")
         if self.short_side < 32:
             raise OptionError(f"short-side is {self.short_side}, but must be at least 32 pixels")
         if not 0 <= self.validation < 1:
@@ -127,9 +128,10 @@ def _films(sources: Sequence[str]) -> Iterator[str]:
 
 def _splits(new: Sequence[str], done: Sequence[FilmRecord], share: float) -> dict[str, Split]:
     """A side for each new film, so that the whole set has its share of films held out."""
-    total = len(new) + len(done)
+    used = [film for film in done if film.stills]
+    total = len(new) + len(used)
     wanted = 0 if total < 2 or share == 0 else max(1, round(total * share))
-    missing = max(0, wanted - sum(film.split == "val" for film in done))
+    missing = max(0, wanted - sum(film.split == "val" for film in used))
     by_hash = sorted(new, key=lambda source: hashlib.sha256(Path(source).name.encode()).digest())
     return {source: "val" if number < missing else "train" for number, source in enumerate(by_hash)}
 
@@ -138,7 +140,7 @@ def _add_film(
     source: str, split: Split, folder: Path, options: BuildOptions, on_progress: OnProgress | None
 ) -> FilmRecord:
     """Take a film's stills into a shard of its own and the set's index."""
-    name = f"{split}-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
+    name = f"{split}-{_digest(source)}"
     # A build that was killed between the two files has its stills in the index, but not the film as done.
     index = [row for row in _read_lines(folder / INDEX) if row["shard"] != f"{name}.tar"]
     selection = StillSelection(int(row["hash"], 16) for row in index)
@@ -146,10 +148,11 @@ def _add_film(
     faults: Counter[Fault] = Counter()
     problem = ""
     unfinished = folder / f"{name}.partial"
-    try:
-        film = download(source, folder / "downloads") if is_address(source) else Path(source)
-        length = probe(film).duration
-        with tarfile.open(unfinished, "w") as tar:
+    downloads = folder / "downloads" / _digest(source)
+    with tarfile.open(unfinished, "w") as tar:
+        try:
+            film = download(source, downloads) if is_address(source) else Path(source)
+            length = probe(film).duration
             for time, picture in _content(film, options.every):
                 reduced = _reduce(picture, options.short_side)
                 fault = selection.fault(reduced)
@@ -158,21 +161,22 @@ def _add_film(
                 else:
                     file = f"{name}-{len(rows):06}.jpg"
                     _add_jpeg(tar, file, reduced)
-                    rows.append(
-                        {"shard": f"{name}.tar", "split": split, "source": Path(source).name, "file": file}
-                        | _description(reduced, time)
-                    )
+                    place = {"shard": f"{name}.tar", "split": split, "source": Path(source).name, "file": file}
+                    rows.append(place | _description(reduced, time))
                 if on_progress:
                     on_progress(source, float(time / length) if length else None, len(rows))
-        if is_address(source):
-            film.unlink()
-    except (InputError, DatasetError) as error:
-        problem = str(error)
+        except (InputError, DatasetError) as error:
+            problem = str(error)
+    shutil.rmtree(downloads, ignore_errors=True)
     if rows:
         unfinished.replace(folder / f"{name}.tar")
         _write_lines(folder / INDEX, index + rows)
     unfinished.unlink(missing_ok=True)
     return FilmRecord(source, split, f"{name}.tar" if rows else "", len(rows), dict(faults.items()), problem)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _content(film: Path, every: float) -> Iterator[tuple[Fraction, NDArray[np.uint8]]]:

@@ -1,10 +1,14 @@
-"""Pictures as lightness and chroma, and back."""
+"""Pictures as lightness and chroma, and back, and into files."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from streamcolor.errors import DatasetError
 
 
 def split_lab(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -19,3 +23,16 @@ def join_lab(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray
     full = (cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in ab)
     picture = cv2.cvtColor(np.stack([lightness, *full], axis=-1), cv2.COLOR_LAB2RGB)
     return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write an sRGB ``uint8 (h, w, 3)`` or gray ``uint8 (h, w)`` picture in the format of the path's suffix.
+
+    Raises:
+        DatasetError: the file can't be written.
+    """
+    coded = cv2.imencode(path.suffix, picture[..., ::-1] if picture.ndim == 3 else picture)[1]
+    try:
+        path.write_bytes(coded.tobytes())
+    except OSError as error:
+        raise DatasetError(f"{path} can't be written: {error.strerror or error}") from error

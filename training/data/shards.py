@@ -82,21 +82,24 @@ def read_index(folders: Sequence[Path], split: Split) -> list[Still]:
         if not index.is_file():
             raise DatasetError(f"{folder} has no index.jsonl; it must be a folder of stills in tar shards")
         places: dict[str, dict[str, tarfile.TarInfo]] = {}
-        for line in index.read_text().splitlines():
-            row = json.loads(line)
-            if row.get("split", _split_by_name(row["file"])) != split:
+        for number, line in enumerate(index.read_text("utf-8").splitlines(), start=1):
+            try:
+                row = json.loads(line)
+                shard, file, source = row["shard"], row["file"], row["source"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DatasetError(f"{index}, line {number}, describes no still ({error!r}); build it anew") from error
+            if row.get("split", _split_by_name(file)) != split:
                 continue
-            shard = row["shard"]
             if shard not in places:
                 places[shard] = _members(folder / shard)
-            member = places[shard].get(row["file"])
+            member = places[shard].get(file)
             if member is None:
-                raise DatasetError(f"{index} names {row['file']}, which {shard} does not hold; build it anew")
+                raise DatasetError(f"{index} names {file}, which {shard} does not hold; build it anew")
             stills.append(
                 Still(
                     folder / shard,
-                    row["file"],
-                    row["source"],
+                    file,
+                    source,
                     row.get("class", ""),
                     member.offset_data,
                     member.size,

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import metrics
-from .lab import join_lab, split_lab
+from .lab import join_lab, split_lab, write_picture
 from .shards import Still
+from .stills import evenly
 
 #: Stills that the figures are taken of, and that the contact sheet shows; evenly chosen.
 _MEASURED = 500
@@ -44,7 +45,7 @@ class Statistics:
 
 def describe(stills: Sequence[Still], folder: Path) -> Statistics:
     """Write ``statistics.json``, ``contact-sheet.png`` and ``colours.png``, the histogram's picture, into a folder."""
-    chosen = _evenly(stills, _MEASURED)
+    chosen = evenly(stills, _MEASURED)
     histogram = np.zeros((22, 22), np.int64)
     chroma, means, colourfulness = [], [], []
     tones: Counter[str] = Counter()
@@ -69,14 +70,9 @@ def describe(stills: Sequence[Still], folder: Path) -> Statistics:
         histogram=(histogram / histogram.sum()).round(6).tolist(),
     )
     (folder / "statistics.json").write_text(json.dumps(dataclasses.asdict(found), indent=1) + "\n", "utf-8")
-    cv2.imwrite(str(folder / "contact-sheet.png"), _contact_sheet(_evenly(stills, _SHOWN))[..., ::-1])
-    cv2.imwrite(str(folder / "colours.png"), _histogram_picture(histogram)[..., ::-1])
+    write_picture(folder / "contact-sheet.png", _contact_sheet(evenly(stills, _SHOWN)))
+    write_picture(folder / "colours.png", _histogram_picture(histogram))
     return found
-
-
-def _evenly(stills: Sequence[Still], count: int) -> list[Still]:
-    places = np.linspace(0, len(stills) - 1, min(count, len(stills)))
-    return [stills[round(place)] for place in places]
 
 
 def _contact_sheet(stills: Sequence[Still]) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from ..scaling import scale_ab, scale_lightness
 from .film_look import age
-from .lab import join_lab, split_lab
+from .lab import join_lab, split_lab, write_picture
 from .shards import Still
 
 #: Random crops come from stills whose short side is this much larger than the crop.
@@ -88,10 +88,20 @@ def whole_still(
     return lightness, mean_over_output(ab, stride)
 
 
+def evenly(stills: Sequence[Still], count: int) -> list[Still]:
+    """At most ``count`` stills from all over a set."""
+    places = np.linspace(0, len(stills) - 1, min(count, len(stills)))
+    return [stills[round(place)] for place in places]
+
+
 def write_gray(stills: Sequence[Still], folder: Path) -> None:
-    """Write each still's L* as a gray PNG of its name."""
+    """Write each still's L* as a gray PNG of its name.
+
+    Raises:
+        DatasetError: a file can't be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for still in stills:
         lightness = split_lab(still.read())[0]
         gray = join_lab(lightness, np.zeros((2, 1, 1), np.float32))
-        cv2.imwrite(str(folder / Path(still.file).with_suffix(".png").name), gray[..., 0])
+        write_picture(folder / Path(still.file).with_suffix(".png").name, gray[..., 0])
