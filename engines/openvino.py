@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 import openvino
 
@@ -17,21 +16,14 @@ from streamcolor.errors import EngineError
 from .base import ChromaBatch, Engine, LumaBatch
 from .metadata import read_spec
 from .threads import divide_cores
+from .trial import trial_batch
 
 Precision = Literal["f32", "bf16"]
 
 _NAMES: dict[Precision, str] = {"f32": "float32", "bf16": "bfloat16"}
 #: Mean difference from float32, in ab units, up to which bfloat16 is taken; an eye sees about 1.
 _MAX_BFLOAT16_ERROR = 0.3
-_TRIAL_PICTURES = Path(__file__).with_name("trial.png")
 _TRIAL_RUNS = 2
-
-
-def _trial_batch() -> LumaBatch:
-    """Three gray photographs, that are stacked in one file: an astronaut (NASA), a cat, a cup of coffee (both CC0)."""
-    stacked = cv2.imread(str(_TRIAL_PICTURES), cv2.IMREAD_GRAYSCALE)
-    assert stacked is not None, f"{_TRIAL_PICTURES} is part of the package"
-    return np.asarray(stacked, np.uint8).reshape(3, 1, -1, stacked.shape[1])
 
 
 class ModelEngine(Engine):
@@ -79,7 +71,7 @@ class ModelEngine(Engine):
 
 
 def _best_precision(networks: dict[Precision, openvino.CompiledModel]) -> Precision:
-    trial = _trial_batch()
+    trial = trial_batch()
     reference, float32_time = _timed(networks["f32"].create_infer_request(), trial)
     rounded, bfloat16_time = _timed(networks["bf16"].create_infer_request(), trial)
     alike = float(np.abs(rounded - reference).mean()) < _MAX_BFLOAT16_ERROR

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from streamcolor.color.yuv import working_luma_to_lightness
 from streamcolor.engines import ModelSpec, open_engine
+from streamcolor.engines.trial import trial_batch
 from streamcolor.errors import EngineError
 
 from .config import NetworksConfig
@@ -62,8 +63,8 @@ def export_onnx(
 ) -> float:
     """Write ``generator`` as one ONNX file: any batch and working size, weights in float16.
 
-    Returns the mean difference in ab units between its colours on ONNX Runtime and the generator's in PyTorch, on noise
-    of every contrast: what the rounding of weights costs and, with ``half``, computing in float16.
+    Returns the mean difference in ab units between its colours on ONNX Runtime and the generator's in PyTorch, on three
+    photographs: what the rounding of weights costs and, with ``half``, computing in float16.
 
     Args:
         networks: what ``generator`` was built by; kept in the metadata beside ``spec``, so that it can be trained on.
@@ -124,10 +125,7 @@ def _without_chatter() -> Iterator[None]:
 
 
 def _difference(generator: Generator, path: Path) -> float:
-    rng = np.random.default_rng(0)
-    side = 8 * generator.multiple
-    contrast = np.linspace(0, 1, 4, dtype=np.float32)[:, None, None, None]
-    luma = np.rint(127 + contrast * rng.uniform(-127, 127, (4, 1, side, side))).astype(np.uint8)
+    luma = trial_batch()
     with open_engine("onnxruntime", path) as engine:
         exported = engine.infer(luma)
     lightness = torch.from_numpy(scale_lightness(working_luma_to_lightness(luma.astype(np.float32))))
