@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 
 import streamcolor
@@ -273,3 +274,20 @@ def test_coloured_luma_matches_even_after_damage(tmp_path: Path) -> None:
     assert report.frames > 20
     for old, new in zip(decoded(whole), decoded(report.output)[:-1], strict=False):
         assert (luma_of(old) == luma_of(new)).all()
+
+
+def test_an_interrupt_while_the_output_opens_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = Film().write(tmp_path / "film.mkv")
+    real = av.open
+
+    def interrupted(path: str, mode: str = "r", **options: object) -> object:
+        if ".partial" in path:
+            raise KeyboardInterrupt
+        return real(path, mode, **options)
+
+    monkeypatch.setattr(av, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        streamcolor.colorize(film, tmp_path / "out.mkv")
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]

@@ -55,9 +55,11 @@ class FilmWriter:
         try:
             self._unfinished.touch(exist_ok=False)
             self._file = av.open(str(self._unfinished.absolute()), "w", format=container.muxer)
-        except OSError as error:
+        except BaseException as error:  # an interrupt, too, leaves nothing behind
             self._unfinished.unlink(missing_ok=True)
-            raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
+            if isinstance(error, OSError):
+                raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
+            raise
         try:
             self._file.metadata.update(reader.metadata)
             self._video = self._add_video(encoding, container, reader)

@@ -222,7 +222,7 @@ def test_a_run_that_was_killed_is_resumed(stills: Path, tmp_path: Path) -> None:
         "[[stages]]\nsteps = 100000\nbatch_size = 2\ncrops = [[32, 1.0]]\n"
     )
     saved = tmp_path / "run" / trainer.CHECKPOINT
-    with subprocess.Popen([sys.executable, "-m", "streamcolor", "train", str(config)]) as running:
+    with subprocess.Popen([sys.executable, "-m", "streamcolor", "train", str(config)], cwd="/") as running:
         while not saved.exists() and running.poll() is None:
             time.sleep(0.1)
         running.kill()
