@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from streamcolor.console import EPILOG, ERR, OUT, debug_option, errors_as_lines, json_option
@@ -81,13 +81,11 @@ def _film_bar() -> Iterator[Callable[[str, float | None, int], None]]:
     """A bar for the film at work."""
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=ERR, transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
+        task = bar.add_task("")
 
         def show(source: str, share: float | None, stills: int) -> None:
-            if source not in tasks:
-                tasks[source] = bar.add_task(source)
             line = f"{Path(source).name}: {stills} stills kept"
-            bar.update(tasks[source], total=None if share is None else 1, completed=share or 0, description=line)
+            bar.update(task, total=None if share is None else 1, completed=share or 0, description=line)
 
         yield show
 

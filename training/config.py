@@ -22,6 +22,7 @@ from pydantic import (
 from streamcolor.errors import OptionError
 
 from .networks.fullres import PAPER_WIDTHS
+from .networks.unet import UNet
 
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 FourWidths = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
@@ -144,7 +145,7 @@ class TrainingConfig(_Section):
     @model_validator(mode="after")
     def _fits_together(self) -> TrainingConfig:
         # The discriminators halve a FullRes's crop four times.
-        multiple = 32 if isinstance(self.networks.generator, UNetConfig) else 16
+        multiple = UNet.multiple if isinstance(self.networks.generator, UNetConfig) else 16
         for number, stage in enumerate(self.stages):
             if wrong := [crop for crop, _ in stage.crops if crop % multiple]:
                 raise ValueError(

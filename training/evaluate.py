@@ -21,14 +21,13 @@ from . import metrics
 from .data.lab import join_lab, split_lab
 from .data.shards import Still
 from .data.stills import mean_over_output, whole_still
+from .networks.unet import UNet
 from .scaling import AB_SCALE
 
 #: The source whose stills are portraits, which are judged apart.
 PORTRAITS = "faces"
-#: Chroma is judged at this many times less than working size: what models give.
-STRIDE = 4
-#: Working sizes are multiples of this.
-_MULTIPLE = 32
+#: Chroma is judged at the default network's output size, whatever a model gives.
+_STRIDE = UNet.stride
 _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
@@ -51,7 +50,7 @@ class ModelColourist:
     def colour(self, still: Still, lightness: NDArray[np.float32]) -> NDArray[np.float32]:  # noqa: ARG002
         """The model's colours, reduced where it gives more."""
         ab = self._engine.infer(lightness_to_working_luma(lightness)[None, None])[0]
-        return mean_over_output(ab.transpose(1, 2, 0), STRIDE // self._engine.spec.stride)
+        return mean_over_output(ab.transpose(1, 2, 0), _STRIDE // self._engine.spec.stride)
 
 
 class FolderColourist:
@@ -84,7 +83,7 @@ class FolderColourist:
             raise DatasetError(f"{path} is not a readable picture")
         height, width = lightness.shape
         resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        return mean_over_output(split_lab(resized)[1], STRIDE)
+        return mean_over_output(split_lab(resized)[1], _STRIDE)
 
 
 @dataclass(frozen=True)
@@ -175,17 +174,24 @@ class _Tally:
     true_histogram: NDArray[np.int64] = field(default_factory=lambda: np.zeros((22, 22), np.int64))
 
     def add(
-        self, still: Still, lightness: NDArray[np.float32], true: NDArray[np.float32], made: NDArray[np.float32]
+        self,
+        still: Still,
+        lightness: NDArray[np.float32],
+        true: NDArray[np.float32],
+        made: NDArray[np.float32],
+        true_picture: NDArray[np.uint8],
+        made_picture: NDArray[np.uint8],
     ) -> None:
+        """Take up one still: its chroma, and its pictures in that chroma."""
         coarse = np.asarray(cv2.resize(lightness, true.shape[:0:-1], interpolation=cv2.INTER_AREA), np.float32)
-        true_picture, made_picture = (join_lab(lightness, ab) for ab in (true, made))
         is_portrait = still.source == PORTRAITS
         figures = self.portrait_figures if is_portrait else self.figures
         difference = metrics.colour_difference(coarse, made, true)
+        error = metrics.ab_error(made, true)
         for name, value in {
             "gain_over_gray": metrics.gain_over_gray(made, true),
-            "ab_error": metrics.ab_error(made, true),
-            "colour_mse": (metrics.ab_error(made, true) / AB_SCALE) ** 2,
+            "ab_error": error,
+            "colour_mse": (error / AB_SCALE) ** 2,
             "psnr": metrics.psnr(made_picture, true_picture),
             "ssim": metrics.ssim(made_picture, true_picture),
             "colour_difference": difference,
@@ -257,14 +263,15 @@ def evaluate(
     tallies = [_Tally() for _ in colourists]
     bces: list[list[float]] = [[] for _ in colourists]
     for still in stills:
-        lightness, true = whole_still(still, short_side, _MULTIPLE, STRIDE)
+        lightness, true = whole_still(still, short_side, UNet.multiple, _STRIDE)
         all_made = [colourist.colour(still, lightness) for colourist in colourists]
-        for tally, bce, made in zip(tallies, bces, all_made, strict=True):
-            tally.add(still, lightness, true, made)
+        true_picture, *pictures = (join_lab(lightness, ab) for ab in (true, *all_made))
+        for tally, bce, made, picture in zip(tallies, bces, all_made, pictures, strict=True):
+            tally.add(still, lightness, true, made, true_picture, picture)
             if judge:
                 bce.append(judge(lightness, made))
         if shown:
-            shown(still, [join_lab(lightness, ab) for ab in (0 * true, *all_made, true)])
+            shown(still, [join_lab(lightness, 0 * true), *pictures, true_picture])
     return [tally.scores(bce) for tally, bce in zip(tallies, bces, strict=True)]
 
 

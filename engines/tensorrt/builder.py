@@ -10,7 +10,7 @@ from streamcolor.errors import EngineError
 
 from ..metadata import read_spec
 
-#: Batch and short side of the profile: smallest, the one tuned for, largest; wide pictures are 1.5 to 3 times as long.
+#: The profile: smallest, tuned for, largest. Frames in a batch, and the long side over the short one.
 _BATCHES = (1, 8, 16)
 _LONG_SIDES = (1.0, 1.8, 3.0)
 

@@ -23,8 +23,9 @@ from streamcolor.media.probe import probe
 from streamcolor.media.stills import film_stills, stills_across
 
 from .download import download, is_address
-from .selection import Fault, StillSelection, content_box, perceptual_hash
+from .selection import Fault, StillSelection, content_box
 from .shards import INDEX, Split
+from .stills import resize
 
 _FILMS = "films.jsonl"
 _SUFFIXES = {".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".nut", ".ogv", ".ts", ".webm", ".wmv"}
@@ -132,7 +133,7 @@ def _splits(new: Sequence[str], done: Sequence[FilmRecord], share: float) -> dic
     total = len(new) + len(used)
     wanted = 0 if total < 2 or share == 0 else max(1, round(total * share))
     missing = max(0, wanted - sum(film.split == "val" for film in used))
-    by_hash = sorted(new, key=lambda source: hashlib.sha256(Path(source).name.encode()).digest())
+    by_hash = sorted(new, key=lambda source: _digest(Path(source).name))
     return {source: "val" if number < missing else "train" for number, source in enumerate(by_hash)}
 
 
@@ -162,7 +163,7 @@ def _add_film(
                     file = f"{name}-{len(rows):06}.jpg"
                     _add_jpeg(tar, file, reduced)
                     place = {"shard": f"{name}.tar", "split": split, "source": Path(source).name, "file": file}
-                    rows.append(place | _description(reduced, time))
+                    rows.append(place | _description(reduced, time, selection.latest_hash))
                 if on_progress:
                     on_progress(source, float(time / length) if length else None, len(rows))
         except (InputError, DatasetError) as error:
@@ -191,7 +192,7 @@ def _reduce(picture: NDArray[np.uint8], short_side: int) -> NDArray[np.uint8]:
     if scale >= 1:
         return np.ascontiguousarray(picture)
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return resize(picture, height, width)
 
 
 def _add_jpeg(tar: tarfile.TarFile, file: str, picture: NDArray[np.uint8]) -> None:
@@ -201,9 +202,9 @@ def _add_jpeg(tar: tarfile.TarFile, file: str, picture: NDArray[np.uint8]) -> No
     tar.addfile(member, io.BytesIO(jpeg))
 
 
-def _description(picture: NDArray[np.uint8], time: Fraction) -> dict[str, Any]:
+def _description(picture: NDArray[np.uint8], time: Fraction, own_hash: int) -> dict[str, Any]:
     height, width = picture.shape[:2]
-    return {"time": round(float(time), 3), "h": height, "w": width, "hash": f"{perceptual_hash(picture):016x}"}
+    return {"time": round(float(time), 3), "h": height, "w": width, "hash": f"{own_hash:016x}"}
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

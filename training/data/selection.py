@@ -73,6 +73,11 @@ class StillSelection:
     def __init__(self, hashes: Iterable[int] = ()) -> None:
         self._hashes = np.array(list(hashes), np.uint64)
 
+    @property
+    def latest_hash(self) -> int:
+        """Perceptual hash of the last still that passed."""
+        return int(self._hashes[-1])
+
     def fault(self, picture: Picture) -> Fault | None:
         """The first fault found of an sRGB still ``uint8 (h, w, 3)`` without bars, or None."""
         gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)

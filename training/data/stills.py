@@ -23,7 +23,8 @@ from .shards import Still
 _MAX_ZOOM = 1.25
 
 
-def _resize(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def resize(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The picture at another size: averaged where that is smaller, interpolated where it is larger."""
     shrinks = height < picture.shape[0]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(picture, (width, height), interpolation=method).astype(np.uint8, copy=False)
@@ -63,7 +64,7 @@ class TrainingCrops(Dataset[tuple[Tensor, Tensor]]):
         short = crop * rng.uniform(1, _MAX_ZOOM)
         scale = short / min(picture.shape[:2])
         height, width = (max(crop, round(side * scale)) for side in picture.shape[:2])
-        picture = _resize(picture, height, width)
+        picture = resize(picture, height, width)
         top, left = rng.integers(0, height - crop + 1), rng.integers(0, width - crop + 1)
         picture = picture[top : top + crop, left : left + crop]
         return picture[:, ::-1] if rng.random() < 0.5 else picture
@@ -84,7 +85,7 @@ def whole_still(
     picture = still.read()
     scale = short_side / min(picture.shape[:2])
     height, width = (max(1, round(side * scale / multiple)) * multiple for side in picture.shape[:2])
-    lightness, ab = split_lab(_resize(picture, height, width))
+    lightness, ab = split_lab(resize(picture, height, width))
     return lightness, mean_over_output(ab, stride)
 
 
