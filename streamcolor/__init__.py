@@ -10,10 +10,12 @@ from .errors import (
     MissingExtraError,
     OptionError,
     OutputError,
+    PipeClosedError,
     StreamcolorError,
 )
 from .job import colorize
-from .media.probe import FilmInfo, probe
+from .media.probe import FilmInfo
+from .media.reader import probe
 from .options import ColorOptions, FilmOptions
 from .progress import Progress, Report
 
@@ -27,6 +29,7 @@ __all__ = [
     "MissingExtraError",
     "OptionError",
     "OutputError",
+    "PipeClosedError",
     "Progress",
     "Report",
     "StreamcolorError",

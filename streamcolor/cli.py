@@ -22,9 +22,11 @@ from rich.text import Text
 from . import doctor, job
 from .console import EPILOG, ERR, OUT, complain, debug_option, errors_as_lines, json_option
 from .errors import OptionError
-from .media.containers import Container, container_of, default_output
-from .media.encoding import choose_encoding
-from .media.probe import FilmInfo, StreamInfo, probe
+from .media.containers import container_of, default_output
+from .media.plan import Plan
+from .media.probe import FilmInfo
+from .media.reader import FilmReader
+from .media.sources import PIPE, find_source
 from .media.timing import format_time, parse_time
 from .options import FilmOptions
 from .progress import Progress, Report
@@ -87,27 +89,37 @@ def _cli() -> None:
 
 
 @_cli.command(epilog=EPILOG)
-@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="INPUT")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
-    help="The coloured film; its suffix names the container. Default: NAME.color.EXT beside the input.",
+    help="The coloured film; its suffix names the container; - is standard output. "
+    "Default: NAME.color.EXT beside the input.",
 )
 @_film_options
 @json_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @debug_option
-def colorize(source: Path, output: Path | None, options: FilmOptions, as_json: bool, quiet: bool, debug: bool) -> None:
-    """Colour the film INPUT."""
+def colorize(source: str, output: str | None, options: FilmOptions, as_json: bool, quiet: bool, debug: bool) -> None:
+    """Colour the film INPUT: a file, - for standard input or, with --allow-network, an address."""
+    announced: list[str] = []
+
+    def announce(line: str) -> None:
+        announced.append(line)
+        if not (quiet or as_json):
+            _print_note(line)
+
     with errors_as_lines(debug):
         show_bar = not (quiet or as_json) and ERR.is_terminal
         with _bar() if show_bar else nullcontext() as progress:
-            report = job.run_job(source, output, options, progress)
+            report = job.run_job(source, output, options, progress, announce)
+        out = ERR if output == PIPE else OUT
         if as_json:
-            print(json.dumps(dataclasses.asdict(report), default=str))
+            print(json.dumps(dataclasses.asdict(report), default=str), file=out.file)
         elif not quiet:
-            _print_report(report)
+            for note in report.notes[len(announced) :]:
+                _print_note(note)
+            out.print(_summary(report))
 
 
 @contextmanager
@@ -133,12 +145,14 @@ class _TimeLeft(ProgressColumn):
         return Text("" if left is None else f"{format_time(left)} left")
 
 
-def _print_report(report: Report) -> None:
-    for note in report.notes:
-        ERR.print(Text(f"note: {note}", style="yellow"))
-    OUT.print(
-        f"{report.output}: {report.frames} frames in {format_time(report.seconds)} ({report.fps:.1f} frames/s), "
-        f"{report.encoding}, by {report.model} on {report.engine}"
+def _print_note(note: str) -> None:
+    ERR.print(Text(f"note: {note}", style="yellow"))
+
+
+def _summary(report: Report) -> str:
+    return (
+        f"{report.output or 'standard output'}: {report.frames} frames in {format_time(report.seconds)} "
+        f"({report.fps:.1f} frames/s), {report.encoding}, by {report.model} on {report.engine}"
     )
 
 
@@ -149,36 +163,33 @@ def _print_report(report: Report) -> None:
 def _probe(source: Path, as_json: bool, debug: bool) -> None:
     """Show the streams of INPUT and what will become of each."""
     with errors_as_lines(debug):
-        info = probe(source)
         output = default_output(source)
-        container = container_of(output)
-        encoding = choose_encoding(info.video, container, FilmOptions())
-        fates = {stream.index: _fate(stream, container) for stream in info.streams}
-        fates[info.video.index] = f"coloured, to {encoding}"
+        options = FilmOptions()
+        with FilmReader(find_source(str(source), options)) as reader:
+            info, plan = reader.info, job.plan_job(reader, container_of(output), options)
         if as_json:
-            streams = [dataclasses.asdict(stream) | {"fate": fates[stream.index]} for stream in info.streams]
+            fates = [{"fate": stream.fate, "remark": stream.remark} for stream in plan.streams]
+            streams = [dataclasses.asdict(stream) | fate for stream, fate in zip(info.streams, fates, strict=True)]
             seconds = None if info.duration is None else float(info.duration)
             found = {"path": str(source), "container": info.container, "seconds": seconds, "streams": streams}
-            print(json.dumps(found | {"frames": info.video.frames, "output": str(output)}))
+            found |= {"frames": info.video.frames, "chapters": info.chapters}
+            print(json.dumps(found | {"output": str(output), "losses": plan.losses}))
         else:
-            _print_film(info, fates, output)
+            _print_film(info, plan, output)
 
 
-def _fate(stream: StreamInfo, container: Container) -> str:
-    if not stream.is_copied:
-        return "left out so far"
-    return "copied" if container.holds(stream.codec) else f"refused: {container.muxer} does not hold it"
-
-
-def _print_film(info: FilmInfo, fates: dict[int, str], output: Path) -> None:
+def _print_film(info: FilmInfo, plan: Plan, output: Path) -> None:
     length = "unknown length" if info.duration is None else format_time(info.duration)
     frames = "" if info.video.frames is None else f", about {info.video.frames} frames"
-    OUT.print(f"{info.path}: {info.container}, {length}{frames}")
+    chapters = f", {info.chapters} chapters" if info.chapters else ""
+    OUT.print(f"{info.name}: {info.container}, {length}{frames}{chapters}")
     table = Table("stream", "kind", "codec", "language", "title", "details", f"in {output.name}")
-    for stream in info.streams:
+    for stream, fate in zip(info.streams, plan.streams, strict=True):
         row = (stream.kind, stream.codec, stream.language or "", stream.title or "", stream.details)
-        table.add_row(str(stream.index), *row, fates[stream.index])
+        table.add_row(str(stream.index), *row, str(fate))
     OUT.print(table)
+    for line in plan.losses:
+        OUT.print(f"note: {line}")
 
 
 @_cli.command("doctor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .color.lab import Array
-from .color.planes import expand_chroma, reduce_luma, working_size
+from .color.planes import Plane, expand_chroma, reduce_luma, working_size
 from .engines import open_engine
 from .errors import InputError
 from .media.pixels import (
@@ -30,12 +31,16 @@ from .media.pixels import (
 )
 from .options import ColorOptions
 from .prefetch import parallel_map, prefetch
-from .progress import StageTimes
+from .progress import Delays, StageTimes
 
 _T = TypeVar("_T")
 
 #: Batches that wait between two stages.
 _DEPTH = 2
+#: Frames that may wait where each is passed on by itself.
+_LIVE_DEPTH = 16
+#: Seconds that a live frame may wait for its own colours.
+_PATIENCE = 0.1
 #: Items that are no pictures travel with the next batch, but no more of them than this.
 _MAX_PASSENGERS = 256
 
@@ -45,10 +50,12 @@ class _Picture:
     """A picture on its way."""
 
     frame: av.VideoFrame
-    #: At working size, ``uint8 (h, w)``.
-    luma: NDArray[np.uint8]
+    #: At working size, ``uint8 (h, w)``: the frame's, or each of its fields', which show different times.
+    lumas: tuple[NDArray[np.uint8], ...]
     #: Whether it came, and is to leave, as an array.
     is_array: bool
+    #: When it came, by :func:`time.monotonic`.
+    arrived: float
 
 
 @dataclass
@@ -56,12 +63,36 @@ class _Batch:
     """Pictures of one working size, with what came in between them."""
 
     items: list[Any] = field(default_factory=list)
-    #: Chroma of the pictures in their order, ``float32 (N, 2, h, w)``.
+    #: Chroma of the pictures' lumas in their order, ``float32 (N, 2, h, w)``.
     chroma: Array | None = None
 
     @property
     def pictures(self) -> list[_Picture]:
         return [item for item in self.items if isinstance(item, _Picture)]
+
+
+class _Schedule:
+    """When each picture of a live film should have gone by, if it is shown as it comes."""
+
+    def __init__(self) -> None:
+        self._begin: float | None = None
+
+    def is_late(self, picture: _Picture) -> bool:
+        """Whether a picture waited too long, and not just because its film comes faster than it is shown."""
+        now, shown = time.monotonic(), picture.frame.time or 0.0
+        if self._begin is None:
+            self._begin = picture.arrived - shown
+        return now > picture.arrived + _PATIENCE and now > self._begin + shown + _PATIENCE
+
+
+def _fields(frame: av.VideoFrame, samples: Plane) -> tuple[Plane, ...]:
+    """The fields of an interlaced frame's plane, the plane itself of others.
+
+    With chroma sited as MPEG-2 and H.264 site it, rows of chroma belong to the fields in turn.
+    """
+    if frame.interlaced_frame and len(samples) > 1:
+        return samples[0::2], samples[1::2]
+    return (samples,)
 
 
 class Colorizer:
@@ -90,6 +121,12 @@ class Colorizer:
         self.engine = open_engine(self._options.engine, model)
         #: How long each stage was busy.
         self.times = StageTimes()
+        #: How long frames took from coming to having been taken.
+        self.delays = Delays()
+        #: Frames that took over the colours of the one before.
+        self.colours_reused = 0
+        self._last_chroma: Array | None = None
+        self._schedule = _Schedule()
 
     def colorize_frames(self, frames: Iterable[_T]) -> Generator[_T]:
         """Coloured frames, in order, each as soon as its batch is done.
@@ -104,28 +141,36 @@ class Colorizer:
         Raises:
             InputError: an array of another shape or type, or a pixel format or tags that can't be coloured.
         """
-        batches = prefetch(self._batches(frames), _DEPTH)
-        coloured = prefetch(parallel_map(self._infer, batches, self.engine.parallel_calls), _DEPTH)
+        if self._options.low_latency:
+            batches = prefetch(self._batches(frames), _LIVE_DEPTH)
+            coloured = prefetch(parallel_map(self._infer_in_time, batches, 1, ahead=0), 1)
+        else:
+            batches = prefetch(self._batches(frames), _DEPTH)
+            coloured = prefetch(parallel_map(self._infer, batches, self.engine.parallel_calls), _DEPTH)
         with closing(coloured):
             for batch in coloured:
                 chroma = iter(() if batch.chroma is None else batch.chroma)
                 for item in batch.items:
-                    done = self._render(item, next(chroma)) if isinstance(item, _Picture) else item
-                    yield cast(_T, done)
+                    if isinstance(item, _Picture):
+                        yield cast(_T, self._render(item, [next(chroma) for _ in item.lumas]))
+                        self.delays.add(time.monotonic() - item.arrived)
+                    else:
+                        yield item
 
     def _batches(self, frames: Iterable[Any]) -> Iterator[_Batch]:
         batch = _Batch()
+        batch_size = 1 if self._options.low_latency else self._options.batch_size
         for item in self._timed(frames):
             if isinstance(item, av.VideoFrame | np.ndarray):
                 with self.times.measure("reduce"):
                     item = self._reduce(item)
                 pictures = batch.pictures
-                if pictures and pictures[0].luma.shape != item.luma.shape:
+                if pictures and pictures[0].lumas[0].shape != item.lumas[0].shape:
                     yield batch
                     batch = _Batch()
             batch.items.append(item)
             count = len(batch.pictures)
-            if count == self._options.batch_size or len(batch.items) - count == _MAX_PASSENGERS:
+            if count == batch_size or len(batch.items) - count == _MAX_PASSENGERS:
                 yield batch
                 batch = _Batch()
         if batch.items:
@@ -159,24 +204,37 @@ class Colorizer:
             pixel_aspect=self._pixel_aspect,
         )
         coding = color_tags(frame).coding(bits_of(frame))
-        return _Picture(frame, reduce_luma(plane(frame, 0), size, coding), is_array)
+        lumas = tuple(reduce_luma(field, size, coding) for field in _fields(frame, plane(frame, 0)))
+        return _Picture(frame, lumas, is_array, time.monotonic())
 
     def _infer(self, batch: _Batch) -> _Batch:
         pictures = batch.pictures
         if pictures:
-            luma = np.stack([picture.luma for picture in pictures])[:, None]
+            luma = np.stack([luma for picture in pictures for luma in picture.lumas])[:, None]
             with self.times.measure("engine"):
                 batch.chroma = self.engine.infer(luma)
         return batch
 
-    def _render(self, picture: _Picture, ab: Array) -> av.VideoFrame | NDArray[np.uint8]:
+    def _infer_in_time(self, batch: _Batch) -> _Batch:
+        """As :meth:`_infer`, but a picture that is late takes over the chroma of the one before."""
+        for picture in batch.pictures:  # there is one at most
+            last = self._last_chroma
+            if last is not None and len(last) == len(picture.lumas) and self._schedule.is_late(picture):
+                batch.chroma = last
+                self.colours_reused += 1
+            else:
+                self._last_chroma = self._infer(batch).chroma
+        return batch
+
+    def _render(self, picture: _Picture, chroma: list[Array]) -> av.VideoFrame | NDArray[np.uint8]:
         with self.times.measure("render"):
             frame = picture.frame
             layout = self._layout or layout_in_colour(frame.format.name, full_chroma=picture.is_array)
             coloured = with_room_for_chroma(frame, layout)
-            planes = plane(coloured, 1), plane(coloured, 2)
+            planes = zip(*(_fields(frame, plane(coloured, number)) for number in (1, 2)), strict=True)
             coding = color_tags(frame).coding(layout.bits)
-            expand_chroma(picture.luma, ab * np.float32(self._options.saturation), planes, coding)
+            for luma, ab, field in zip(picture.lumas, chroma, planes, strict=True):
+                expand_chroma(luma, ab * np.float32(self._options.saturation), field, coding)
             return np.asarray(coloured.to_ndarray(format="rgb24"), np.uint8) if picture.is_array else coloured
 
     def close(self) -> None:

@@ -10,14 +10,15 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from .errors import StreamcolorError
+from .errors import PipeClosedError, StreamcolorError
 
 OUT = Console(soft_wrap=True, highlight=False, markup=False)
 ERR = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 EPILOG = """\b
 Exit codes: 0 done; 1 other failure; 2 wrong option; 3 input can't be read;
-4 output can't be written; 5 no engine or model; 130 interrupted.
+4 output can't be written; 5 no engine or model; 130 interrupted;
+141 the reader of standard output has gone.
 """
 
 debug_option = click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
@@ -34,6 +35,8 @@ def errors_as_lines(debug: bool, if_interrupted: str = "nothing was left behind"
     """One line and an exit code for every failure; a traceback only with --debug."""
     try:
         yield
+    except PipeClosedError as error:
+        sys.exit(error.exit_code)
     except (StreamcolorError, KeyboardInterrupt) as error:
         if debug:
             raise

@@ -27,6 +27,13 @@ class OutputError(StreamcolorError):
     exit_code = 4
 
 
+class PipeClosedError(OutputError):
+    """Whoever read standard output has stopped; programs end without a word then."""
+
+    #: As the shell says of a program that SIGPIPE ended.
+    exit_code = 141
+
+
 class EngineError(StreamcolorError):
     """No engine can run the model here, or the model file is not one of ours."""
 

@@ -1,11 +1,12 @@
-"""One film from a file to a file: reader, Colorizer, writer."""
+"""One film from where it is to where it goes: reader, Colorizer, writer."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,17 @@ import av
 
 from .colorizer import Colorizer
 from .errors import InputError, OptionError, OutputError
-from .media.containers import container_of, default_output
+from .media.containers import Container, container_named, container_of, default_output
 from .media.encoding import choose_encoding
+from .media.plan import Plan, plan_film
 from .media.reader import FilmReader
+from .media.sources import PIPE, Source, find_source
+from .media.targets import FileTarget, PipeTarget, Target
 from .media.writer import FilmWriter
 from .options import FilmOptions
 from .progress import Progress, Report
+
+_PIPE_FORMAT = "matroska"
 
 
 def colorize(
@@ -26,87 +32,155 @@ def colorize(
     output: str | os.PathLike[str] | None = None,
     *,
     progress: Callable[[Progress], None] | None = None,
+    announce: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Report:
     """Colour a film.
 
     Args:
-        source: a local film.
-        output: where the coloured film goes, in the container that its suffix names; where None, beside the source
-            as ``NAME.color.EXT``.
+        source: a local film, "-" for standard input, or with ``allow_network`` an address.
+        output: where the coloured film goes, in the container that its suffix names, or "-" for standard output;
+            where None, beside the source as ``NAME.color.EXT``.
         progress: called after each frame.
+        announce: called before the first frame with each thing that the output will lack or change, as a line.
         options: the fields of :class:`streamcolor.FilmOptions`.
 
     Raises:
         OptionError: an option is unknown or out of range.
         InputError: the source can't be read as a film.
         OutputError: the output can't be written as asked; the source and what stood there are untouched.
+        PipeClosedError: nobody reads standard output any more.
         EngineError: the engine or the model can't be had.
     """
     try:
         film_options = FilmOptions(**options)
     except TypeError as error:
         raise OptionError(f"unknown option: {error}") from None
-    return run_job(Path(source), None if output is None else Path(output), film_options, progress)
+    return run_job(os.fspath(source), None if output is None else os.fspath(output), film_options, progress, announce)
 
 
 def run_job(
-    source: Path, output: Path | None, options: FilmOptions, progress: Callable[[Progress], None] | None
+    source: str,
+    output: str | None,
+    options: FilmOptions,
+    progress: Callable[[Progress], None] | None,
+    announce: Callable[[str], None] | None,
 ) -> Report:
     """As :func:`colorize`, with the options made."""
     begin = time.perf_counter()
-    with FilmReader(source, start=options.start, duration=options.duration) as reader:
-        info = reader.info
-        output = output or default_output(source)
-        container = container_of(output)
-        if output.exists() and output.samefile(source):
-            raise OutputError(f"{output} is the input itself; name another output with -o")
-        encoding = choose_encoding(info.video, container, options)
-        info.video.tags.coding(encoding.layout.bits)
-        notes = [
-            f"{stream.kind} stream {stream.index} ({stream.codec}) was left out: only known sound is copied so far"
-            for stream in info.streams
-            if not stream.is_copied and stream.index != info.video.index
-        ]
-        with (
-            FilmWriter(output, container, encoding, reader, overwrite=options.overwrite) as writer,
-            Colorizer(options, layout=encoding.layout, pixel_aspect=info.video.pixel_aspect) as colorizer,
-            closing(colorizer.colorize_frames(reader)) as items,  # the first to end: its threads use the others
-        ):
-            frames = 0
-            rate = None if info.video.rate is None else float(info.video.rate)
-            for item in items:
-                if isinstance(item, av.Packet):
-                    writer.write_packet(item)
-                    continue
-                with colorizer.times.measure("encode"):
-                    writer.write_frame(item)
-                frames += 1
-                if progress is not None:
-                    progress(Progress(frames, reader.expected_frames, time.perf_counter() - begin, rate))
-            if frames == 0:
-                raise InputError(f"{source}: no frame could be decoded" + _range_hint(options))
+    found = find_source(source, options)
+    container, path = _destination(found, output, options)
+    with ExitStack() as stack:
+        reader = stack.enter_context(
+            FilmReader(found, start=options.start, duration=options.duration, low_latency=options.low_latency)
+        )
+        plan = plan_job(reader, container, options, seekable=path is not None)
+        if plan.losses and options.strict:
+            raise OutputError(f"{output or path} would not be the whole film: {'; '.join(plan.losses)}")
+        target: Target = PipeTarget() if path is None else FileTarget(path, overwrite=options.overwrite)
+        if announce is not None:
+            for line in plan.losses:
+                announce(line)
+        writer = stack.enter_context(FilmWriter(target, plan, reader))
+        video = reader.info.video
+        colorizer = stack.enter_context(
+            Colorizer(options, layout=plan.encoding.layout, pixel_aspect=video.pixel_aspect)
+        )
+        # The first to end: its threads use the others. A wait for a pipe must end before them.
+        items = stack.enter_context(closing(colorizer.colorize_frames(reader)))
+        stack.callback(reader.interrupt)
+        frames = 0
+        rate = None if video.rate is None else float(video.rate)
+        for item in items:
+            if isinstance(item, av.Packet):
+                writer.write_packet(item)
+                continue
             with colorizer.times.measure("encode"):
-                writer.finish()
-            engine, spec = colorizer.engine.description, colorizer.engine.spec
-            stage_seconds = dict(colorizer.times.seconds)
-        if reader.frames_lost:
-            notes.append(f"{source} is damaged: about {reader.frames_lost} frames could not be decoded")
+                writer.write_frame(item)
+            frames += 1
+            if progress is not None:
+                progress(Progress(frames, reader.expected_frames, time.perf_counter() - begin, rate))
+        if frames == 0:
+            raise InputError(f"{found.name}: no frame could be decoded" + _hint(options))
+        with colorizer.times.measure("encode"):
+            writer.finish()
+        engine, spec = colorizer.engine.description, colorizer.engine.spec
+        notes = [*plan.losses, *_what_happened(reader, writer, colorizer, options)]
     seconds = time.perf_counter() - begin
     return Report(
-        input=source,
-        output=output,
+        input=found.name,
+        output=path,
         frames=frames,
         frames_lost=reader.frames_lost,
         seconds=seconds,
         fps=frames / seconds,
         engine=engine,
         model=f"{spec.name} {spec.version}",
-        encoding=str(encoding),
-        stage_seconds=stage_seconds,
+        encoding=str(plan.encoding),
+        stage_seconds=dict(colorizer.times.seconds),
+        mean_delay=colorizer.delays.mean,
+        longest_delay=colorizer.delays.longest,
+        colours_reused=colorizer.colours_reused,
         notes=notes,
     )
 
 
-def _range_hint(options: FilmOptions) -> str:
+def plan_job(reader: FilmReader, container: Container, options: FilmOptions, *, seekable: bool = True) -> Plan:
+    """What becomes of an open film in a container.
+
+    Raises:
+        InputError: colours that can't be computed with.
+        OutputError: the encoding can't be had.
+    """
+    encoding = choose_encoding(reader.info.video, container, options)
+    reader.info.video.tags.coding(encoding.layout.bits)
+    if encoding.verified and not seekable:
+        raise OutputError(
+            "what goes through a pipe can't be verified; name an output file for --codec archive, or use --codec ffv1"
+        )
+    return plan_film(reader, container, encoding, seekable=seekable)
+
+
+def _destination(source: Source, output: str | None, options: FilmOptions) -> tuple[Container, Path | None]:
+    """The output's container, and its path where it is a file.
+
+    Raises:
+        OptionError: a source without a name of its own needs an output.
+        OutputError: the output can't be told, or must not be written to.
+    """
+    if output == PIPE:
+        if sys.stdout is not None and sys.stdout.isatty():
+            raise OutputError("a film is nothing for a terminal; send standard output into a pipe or a file")
+        return container_named(options.output_format or _PIPE_FORMAT), None
+    if output is None and source.path is None:
+        raise OptionError(f"name an output for {source.name} with -o, or -o - for standard output")
+    path = default_output(source.path) if output is None and source.path is not None else Path(str(output))
+    container = container_named(options.output_format) if options.output_format else container_of(path)
+    if source.path is not None and path.exists() and source.path.exists() and path.samefile(source.path):
+        raise OutputError(f"{path} is the input itself; name another output with -o")
+    return container, path
+
+
+def _what_happened(reader: FilmReader, writer: FilmWriter, colorizer: Colorizer, options: FilmOptions) -> list[str]:
+    name = reader.source.name
+    notes = []
+    if reader.frames_lost:
+        hint = _hint(options) if options.input_format == "rawvideo" else ""
+        notes.append(f"{name} is damaged: about {reader.frames_lost} frames could not be decoded{hint}")
+    if reader.joins:
+        notes.append(
+            f"{name}'s times jump back {reader.joins} times, as where films were joined; they were made to go on"
+        )
+    if reader.times_mended:
+        notes.append(f"{reader.times_mended} frames' times ran back; they have the time of the frame before")
+    if writer.times_mended:
+        notes.append(f"{writer.times_mended} packets' times ran back; they have the time of the packet before")
+    if colorizer.colours_reused:
+        notes.append(f"{colorizer.colours_reused} frames have the colours of the one before, since time was short")
+    return notes
+
+
+def _hint(options: FilmOptions) -> str:
+    if options.input_format == "rawvideo":
+        return f"; is it {options.size} {options.pix_fmt}?"
     return "" if not options.start and options.duration is None else " between --start and its end"

@@ -26,6 +26,10 @@ class ColorOptions:
     model: str | None = _option(None, "Path of a model's .onnx file instead of the one that ships.")
     batch_size: int = _option(4, "Frames that go through the model together.", low=1, high=64)
     saturation: float = _option(1.0, "Strength of the colours; 0 is gray, 1 as the model gives them.", low=0, high=3)
+    low_latency: bool = _option(
+        False,
+        "Pass each frame on as soon as it has come; colours are taken over from the frame before where time lacks.",
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -46,11 +50,24 @@ class FilmOptions(ColorOptions):
     """
 
     codec: str | None = _option(
-        None, "FFmpeg's name of the video encoder. Default: what the container's players expect."
+        None,
+        "FFmpeg's name of the video encoder, or what the film is for: delivery (the default: what the container's "
+        "players expect), editing (ProRes 422 HQ) or archive (FFV1, decoded and compared when it is done).",
     )
     crf: int | None = _option(None, "Constant rate factor of the encoder; lower is better and larger.", low=0, high=63)
     preset: str | None = _option(None, "The encoder's speed preset.")
-    pix_fmt: str | None = _option(None, "Pixel format of the output, planar YUV. Default: the source's nearest.")
+    pix_fmt: str | None = _option(
+        None,
+        "Pixel format of the output, planar YUV; of the input, where that is raw video. Default: the source's nearest.",
+    )
     start: Fraction = _option(Fraction(0), "Begin here, in seconds or [HH:]MM:SS[.m].", low=0)
     duration: Fraction | None = _option(None, "Stop after this long, in seconds or [HH:]MM:SS[.m].", low=0)
     overwrite: bool = _option(False, "Replace the output if it exists.")
+    output_format: str | None = _option(
+        None, "FFmpeg's name of the output's container. Default: by the output's suffix; matroska for a pipe."
+    )
+    strict: bool = _option(False, "Fail where the output can't hold everything that the input holds.")
+    input_format: str | None = _option(None, "FFmpeg's name of the input's container. Default: found out.")
+    size: str | None = _option(None, "Size of raw video, as WIDTHxHEIGHT.")
+    rate: str | None = _option(None, "Frames a second of raw video, such as 25 or 24000/1001.")
+    allow_network: bool = _option(False, "Read tcp:, udp:, rtp:, rtsp:, http: and https: addresses.")

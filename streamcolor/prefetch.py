@@ -69,8 +69,8 @@ def prefetch(items: Iterable[_T], depth: int) -> Generator[_T]:
         thread.join()
 
 
-def parallel_map(function: Callable[[_T], _R], items: Iterable[_T], workers: int) -> Generator[_R]:
-    """``function`` of each item, in the items' order, computed on ``workers`` threads; they work one item ahead.
+def parallel_map(function: Callable[[_T], _R], items: Iterable[_T], workers: int, *, ahead: int = 1) -> Generator[_R]:
+    """``function`` of each item, in the items' order, computed on ``workers`` threads, ``ahead`` more items waiting.
 
     An error is raised in its item's place. Closing this generator closes ``items``.
     """
@@ -79,7 +79,7 @@ def parallel_map(function: Callable[[_T], _R], items: Iterable[_T], workers: int
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
-                if len(pending) > workers:
+                if len(pending) >= workers + ahead:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()

@@ -28,6 +28,26 @@ class StageTimes:
                 self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - begin
 
 
+class Delays:
+    """How long frames took from coming in to having gone out, in seconds."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.longest = 0.0
+        self._sum = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Over all frames; 0 where there was none."""
+        return self._sum / max(1, self.frames)
+
+    def add(self, seconds: float) -> None:
+        """Note one frame."""
+        self.frames += 1
+        self.longest = max(self.longest, seconds)
+        self._sum += seconds
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where a running job stands."""
@@ -45,8 +65,10 @@ class Progress:
 class Report:
     """What a job did."""
 
-    input: Path
-    output: Path
+    #: Path, "standard input" or address.
+    input: str
+    #: None for standard output.
+    output: Path | None
     #: Frames written.
     frames: int
     #: Frames that the input should have given, but was too damaged to.
@@ -63,5 +85,10 @@ class Report:
     encoding: str
     #: Seconds that each stage was busy; stages overlap, so that their sum can exceed ``seconds``.
     stage_seconds: dict[str, float]
+    #: Seconds from a frame's being decoded to its having been passed on: in the mean, and the longest.
+    mean_delay: float
+    longest_delay: float
+    #: Frames that took over the colours of the one before, since time was short; only with ``low_latency``.
+    colours_reused: int
     #: What a person should know: streams left out, damage.
     notes: list[str] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import streamcolor
 from streamcolor import InputError, OptionError, OutputError
 from streamcolor.cli import main
 
-from films import Film, Sound, decoded, luma_of
+from films import Film, Sound, decoded, luma_of, packets, times
 
 
 def run(*arguments: object) -> int:
@@ -175,10 +176,35 @@ def test_no_thread_outlives_a_failure(film: Path, monkeypatch: pytest.MonkeyPatc
     assert threading.active_count() == before
 
 
-def test_sound_that_the_container_cant_hold_is_named(tmp_path: Path) -> None:
+def test_what_the_container_cant_hold_is_named_before_the_work_starts(tmp_path: Path) -> None:
     source = Film(sounds=[Sound()], pts=range(30)).write(tmp_path / "film.mkv")
-    with pytest.raises(OutputError, match=r"webm does not hold aac audio \(stream 1\).*\.mkv"):
-        streamcolor.colorize(source, tmp_path / "out.webm")
+    said: list[str] = []
+
+    def announce(line: str) -> None:
+        assert not (tmp_path / "out.webm").exists()
+        assert frames == []
+        said.append(line)
+
+    frames: list[int] = []
+    report = streamcolor.colorize(
+        source,
+        tmp_path / "out.webm",
+        announce=announce,
+        progress=lambda now: frames.append(now.frames),
+        engine="onnxruntime",
+    )
+    assert len(said) == 1
+    assert "audio stream 1 (aac) is left out" in said[0]
+    assert ".mkv and .mp4" in said[0]
+    assert said[0] in report.notes
+    with av.open(str(tmp_path / "out.webm")) as file:
+        assert [stream.type for stream in file.streams] == ["video"]
+
+
+def test_with_strict_it_is_an_error(tmp_path: Path) -> None:
+    source = Film(sounds=[Sound()], pts=range(30)).write(tmp_path / "film.mkv")
+    with pytest.raises(OutputError, match=r"not be the whole film: audio stream 1 \(aac\)"):
+        streamcolor.colorize(source, tmp_path / "out.webm", strict=True)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
 
 
@@ -232,12 +258,20 @@ def test_a_picture_that_changes_size_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "joined.color.ts").exists()
 
 
-def test_times_that_jump_back_are_refused(tmp_path: Path) -> None:
-    reel = Film(pts=range(30)).write(tmp_path / "reel.ts").read_bytes()
+def test_films_that_were_joined_go_on_where_the_first_one_ends(tmp_path: Path) -> None:
+    reel = Film(pts=range(50), sounds=[Sound()]).write(tmp_path / "reel.ts").read_bytes()
     joined = tmp_path / "joined.ts"
     joined.write_bytes(reel + reel)
-    with pytest.raises(InputError, match="jump back"):
-        streamcolor.colorize(joined)
+    report = streamcolor.colorize(joined, tmp_path / "out.mkv", engine="onnxruntime")
+    assert report.frames == 100
+    assert any("jump back 1 times" in note for note in report.notes)
+    seen = times(report.output)
+    gaps = [float(after - before) for before, after in itertools.pairwise(seen)]
+    assert gaps == pytest.approx([0.04] * 99, abs=0.03)
+    heard = [packet.time for packet in packets(report.output, 0)]
+    assert heard == sorted(heard)
+    offsets = [heard[0] - seen[0], heard[len(heard) // 2] - seen[50]]
+    assert offsets[0] == pytest.approx(offsets[1], abs=0.05)
 
 
 def test_sound_that_nobody_can_decode_is_left_out_and_named(tmp_path: Path) -> None:
@@ -247,7 +281,7 @@ def test_sound_that_nobody_can_decode_is_left_out_and_named(tmp_path: Path) -> N
     source.write_bytes(content.replace(b"A_AAC", b"A_XXX"))
     report = streamcolor.colorize(source, engine="onnxruntime")
     assert report.frames == 30
-    assert any("audio stream 1 (unknown) was left out" in note for note in report.notes)
+    assert any("audio stream 1 (unknown) is left out" in note for note in report.notes)
 
 
 def test_source_files_are_never_written(film: Path) -> None:

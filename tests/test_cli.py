@@ -10,11 +10,6 @@ import pytest
 
 from films import Film, Sound, streamcolor
 
-SUBTITLES = """1
-00:00:00,000 --> 00:00:01,000
-Words
-"""
-
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -67,7 +62,9 @@ def test_probe_tells_what_becomes_of_each_stream(film: Path) -> None:
     assert "copied" in shown
     assert "coloured" in shown
     found = json.loads(streamcolor("probe", film, "--json").stdout)
-    assert [stream["fate"] for stream in found["streams"]] == ["coloured, to libx264 yuv420p", "copied"]
+    assert [stream["fate"] for stream in found["streams"]] == ["coloured", "copied"]
+    assert found["streams"][0]["remark"] == "to libx264 yuv420p"
+    assert found["losses"] == []
     assert found["streams"][1]["language"] == "fra"
     assert found["frames"] == 25
     assert found["output"].endswith("film.color.mkv")
@@ -81,25 +78,6 @@ def test_names_in_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
     shown = "".join(streamcolor("probe", film).stdout.split())
     assert "[director]" in shown
     assert "[restored]" in shown
-
-
-def test_streams_that_are_left_out_are_named(tmp_path: Path, film: Path) -> None:
-    import av
-
-    (tmp_path / "words.srt").write_text(SUBTITLES)
-    both = tmp_path / "both.mkv"
-    with av.open(str(film)) as pictures, av.open(str(tmp_path / "words.srt")) as words, av.open(str(both), "w") as out:
-        copies = {id(source): out.add_stream_from_template(source.streams[0]) for source in (pictures, words)}
-        for source in (words, pictures):
-            for packet in source.demux(source.streams[0]):
-                if packet.size:
-                    packet.stream = copies[id(source)]
-                    out.mux(packet)
-    fates = [stream["fate"] for stream in json.loads(streamcolor("probe", both, "--json").stdout)["streams"]]
-    assert fates == ["coloured, to libx264 yuv420p", "left out so far"]
-    done = streamcolor("colorize", both, "--engine", "onnxruntime")
-    assert "subtitle stream 1" in done.stderr
-    assert "left out" in done.stderr
 
 
 def test_doctor_names_versions_engines_and_encoders() -> None:

@@ -1,18 +1,23 @@
-"""The containers that can be written, and what each one's players expect."""
+"""The containers that can be written, and what each one holds."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
+import av.container
+import av.error
 
 from ..errors import OutputError
 
-#: Where a source's container is not written, its film goes into this one, which holds every codec.
+#: Where a source's container is not written, its film goes into this one, which holds nearly every codec.
 FALLBACK_SUFFIX = ".mkv"
+
+#: Codecs of text subtitles, which can be turned into each other; styling may be lost.
+TEXT_SUBTITLES = frozenset({"subrip", "ass", "mov_text", "webvtt", "text"})
 
 
 @dataclass(frozen=True)
@@ -23,42 +28,123 @@ class Container:
     muxer: str
     #: Encoder that is used when none is asked for.
     codec: str
-    #: Audio codecs that it holds, where FFmpeg's muxer does not list them.
-    audio_codecs: frozenset[str] | None = None
-    #: Whether packets may be decoded before time 0, as B-frames at a film's beginning need; the muxer would else
-    #: shift the whole film.
-    holds_negative_times: bool = True
+    #: File suffixes; the first one names the container to people.
+    suffixes: tuple[str, ...]
+    #: Codecs that it holds, where its muxer takes more than players read back; None where the muxer says it right.
+    codecs: frozenset[str] | None = None
+    #: Codec into which it takes text subtitles of other codecs.
+    text_codec: str | None = None
+    #: Whether it holds more than pictures.
+    holds_sound: bool = True
+    holds_chapters: bool = True
+    #: Whether fonts and other files can be attached.
+    holds_attachments: bool = False
+    #: Whether it holds a poster: as an attached file, or as a stream of its own that only seekable files can have.
+    holds_covers: bool = False
+    #: Whether it takes streams of data that its own kind of file has.
+    holds_data: bool = False
+    #: Whether it holds a time for each frame.
+    holds_times: bool = True
+    #: Whether it holds a film's title and the like.
+    holds_tags: bool = True
+    #: Whether it says how a picture is to be turned.
+    holds_display_matrix: bool = False
+    #: Muxer's options, and those that are added when its output can't be sought in.
+    options: dict[str, str] = field(default_factory=dict)
+    stream_options: dict[str, str] = field(default_factory=dict)
 
-    def holds(self, codec: str) -> bool:
-        """Whether an audio codec, by FFmpeg's name, can go into it."""
-        return codec in (self.audio_codecs or _muxer_codecs(self.muxer))
+    def __str__(self) -> str:
+        return self.suffixes[0]
+
+    def holds_codec(self, name: str) -> bool:
+        """Whether the stream of an encoder, by FFmpeg's name, can go into it."""
+        if name == self.codec:
+            return True
+        canonical = av.codec.Codec(name, "w").canonical_name
+        if self.codecs is not None:
+            return canonical in self.codecs
+        with av.open(os.devnull, "w", format=self.muxer) as trial:
+            return canonical in trial.supported_codecs or name in trial.supported_codecs
+
+    def holds(self, stream: av.stream.Stream) -> bool:
+        """Whether a stream can go into it as it is; found out by writing the header of a file with this stream."""
+        context = stream.codec_context
+        if self.codecs is not None and (context is None or context.codec.canonical_name not in self.codecs):
+            return self.holds_data and stream.type == "data"
+        try:
+            with av.open(os.devnull, "w", format=self.muxer) as trial:
+                trial.add_stream_from_template(stream, opaque=True)
+                trial.start_encoding()
+        except (av.error.FFmpegError, ValueError):
+            return False
+        return True
 
 
-@lru_cache
-def _muxer_codecs(muxer: str) -> frozenset[str]:
-    with av.open(os.devnull, "w", format=muxer) as nothing:
-        return frozenset(nothing.supported_codecs)
+_VIDEO_ONLY: dict[str, Any] = {"holds_sound": False, "holds_chapters": False, "holds_times": False, "holds_tags": False}
 
-
-_MATROSKA = Container("matroska", "libx264")
-_MP4 = Container("mp4", "libx264")
-_MPEG_TS = Container(
-    "mpegts",
-    "libx264",
-    frozenset({"aac", "ac3", "eac3", "dts", "truehd", "mp1", "mp2", "mp3", "opus"}),
-    holds_negative_times=False,
+_MPEG_TS_CODECS = frozenset(
+    {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"}
+    | {"aac", "ac3", "eac3", "dts", "truehd", "mp1", "mp2", "mp3", "opus"}
+    | {"dvb_subtitle", "dvb_teletext"}
 )
-#: By file suffix.
-_CONTAINERS = {
-    ".mkv": _MATROSKA,
-    ".mp4": _MP4,
-    ".m4v": _MP4,
-    ".mov": Container("mov", "libx264"),
-    ".webm": Container("webm", "libvpx-vp9"),
-    ".ts": _MPEG_TS,
-    ".m2ts": _MPEG_TS,
-    ".nut": Container("nut", "libx264", holds_negative_times=False),
-}
+
+_CONTAINERS = (
+    Container(
+        "matroska",
+        "libx264",
+        (".mkv",),
+        text_codec="subrip",
+        holds_attachments=True,
+        holds_covers=True,
+        holds_display_matrix=True,
+    ),
+    Container(
+        "mp4",
+        "libx264",
+        (".mp4", ".m4v"),
+        text_codec="mov_text",
+        holds_covers=True,
+        holds_data=True,
+        holds_display_matrix=True,
+        stream_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+    ),
+    Container(
+        "mov",
+        "libx264",
+        (".mov",),
+        text_codec="mov_text",
+        holds_data=True,
+        holds_display_matrix=True,
+        stream_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+    ),
+    Container("webm", "libvpx-vp9", (".webm",), text_codec="webvtt", holds_display_matrix=True),
+    Container(
+        "mpegts",
+        "libx264",
+        (".ts", ".m2ts"),
+        codecs=_MPEG_TS_CODECS,
+        holds_chapters=False,
+        holds_data=True,
+        holds_tags=False,
+    ),
+    Container("nut", "libx264", (".nut",)),
+    # More than 8 bits are an extension of YUV4MPEG2, which its readers know.
+    Container("yuv4mpegpipe", "rawvideo", (".y4m",), options={"strict": "experimental"}, **_VIDEO_ONLY),
+    Container("rawvideo", "rawvideo", (".yuv",), **_VIDEO_ONLY),
+)
+
+
+def container_named(name: str) -> Container:
+    """The container of FFmpeg's name or a suffix: "matroska", "mkv", "mpegts", "ts" and so on.
+
+    Raises:
+        OutputError: there is no such container.
+    """
+    for container in _CONTAINERS:
+        if name.lower() == container.muxer or f".{name.lower().removeprefix('.')}" in container.suffixes:
+            return container
+    known = ", ".join(container.muxer for container in _CONTAINERS)
+    raise OutputError(f"there is no output format {name!r}; use one of {known}")
 
 
 def container_of(path: Path) -> Container:
@@ -67,16 +153,20 @@ def container_of(path: Path) -> Container:
     Raises:
         OutputError: no container is written under this suffix.
     """
-    try:
-        return _CONTAINERS[path.suffix.lower()]
-    except KeyError:
-        known = ", ".join(_CONTAINERS)
-        raise OutputError(
-            f"{path}: can't tell the container by the suffix {path.suffix!r}; use one of {known}"
-        ) from None
+    for container in _CONTAINERS:
+        if path.suffix.lower() in container.suffixes:
+            return container
+    known = ", ".join(suffix for container in _CONTAINERS for suffix in container.suffixes)
+    raise OutputError(f"{path}: can't tell the container by the suffix {path.suffix!r}; use one of {known}")
+
+
+def others_that_hold(stream: av.stream.Stream) -> list[Container]:
+    """The containers into which a stream can go as it is."""
+    return [container for container in _CONTAINERS if container.holds_sound and container.holds(stream)]
 
 
 def default_output(source: Path) -> Path:
     """``NAME.color.EXT`` beside the source, in its own container where that can be written, else in Matroska."""
-    suffix = source.suffix if source.suffix.lower() in _CONTAINERS else FALLBACK_SUFFIX
+    known = {suffix for container in _CONTAINERS if container.holds_sound for suffix in container.suffixes}
+    suffix = source.suffix if source.suffix.lower() in known else FALLBACK_SUFFIX
     return source.with_name(f"{source.stem}.color{suffix}")

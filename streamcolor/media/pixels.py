@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import av
 import av.error
+import av.filter
 import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
@@ -210,16 +213,66 @@ def _change_depth(samples: Plane, source_bits: int, target: Layout) -> Plane:
 def with_room_for_chroma(source: av.VideoFrame, layout: Layout) -> av.VideoFrame:
     """A new frame of ``layout`` with the source's luma, time and tags; its chroma planes are to be filled.
 
-    Luma is copied sample for sample; only where ``layout`` has another depth than the source is it shifted.
+    Luma is copied sample for sample; only where ``layout`` has another depth than the source is it shifted. Where the
+    layouts are the same, what else a frame can hold comes along: fields, captions, time code.
     """
-    frame = av.VideoFrame(source.width, source.height, layout.name)
-    luma, bits = plane(source, 0), bits_of(source)
-    plane(frame, 0)[:] = luma if bits == layout.bits else _change_depth(luma, bits, layout)
-    frame.pts, frame.duration = source.pts, source.duration
-    if source.time_base is not None:
-        frame.time_base = source.time_base
+    if source.format.name == layout.name:
+        frame = _copied(source)
+    else:
+        frame = av.VideoFrame(source.width, source.height, layout.name)
+        luma, bits = plane(source, 0), bits_of(source)
+        plane(frame, 0)[:] = luma if bits == layout.bits else _change_depth(luma, bits, layout)
+        frame.duration = source.duration
+        if source.time_base is not None:
+            frame.time_base = source.time_base
+    frame.pts = source.pts
     color_tags(source).apply(frame)
     return frame
+
+
+def _copied(frame: av.VideoFrame) -> av.VideoFrame:
+    return _filtered(frame, "copy", None)
+
+
+class FieldMarker:
+    """Marks frames as two fields of different times; PyAV can read that mark but not set it."""
+
+    def __init__(self, top_field_first: bool) -> None:
+        self._mode = "tff" if top_field_first else "bff"
+
+    def mark(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The same picture, marked."""
+        marked = _filtered(frame, "setfield", self._mode)
+        marked.pts, marked.duration = frame.pts, frame.duration
+        return marked
+
+
+def _filtered(frame: av.VideoFrame, name: str, arguments: str | None) -> av.VideoFrame:
+    """What one of FFmpeg's filters makes of a frame."""
+    time_base = frame.time_base
+    thread = threading.get_ident()  # a graph serves one thread at a time
+    graph = _filter_graph(thread, frame.width, frame.height, frame.format.name, name, arguments)
+    graph.vpush(frame)
+    filtered = graph.vpull()
+    assert isinstance(filtered, av.VideoFrame)
+    if time_base is not None:
+        filtered.time_base = time_base
+    return filtered
+
+
+@lru_cache(maxsize=16)
+def _filter_graph(
+    thread: int,  # noqa: ARG001
+    width: int,
+    height: int,
+    pix_fmt: str,
+    name: str,
+    arguments: str | None,
+) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=width, height=height, format=av.VideoFormat(pix_fmt), time_base=Fraction(1, 1000))
+    graph.link_nodes(source, graph.add(name, arguments), graph.add("buffersink")).configure()
+    return graph
 
 
 def frame_of_luma(luma: NDArray[np.uint8]) -> av.VideoFrame:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import av.container
-import av.error
+from av.stream import Disposition
 
 from ..errors import InputError, OptionError
 from .pixels import ColorTags, color_tags
+from .sources import Source
 from .timing import parse_time
 
-_COPIED_KINDS = ("audio",)
+#: Numbers of FFmpeg's AVFieldOrder: 2 and 4 begin with the top field, 3 and 5 with the bottom one.
+_INTERLACED = (2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class StreamInfo:
     title: str | None
     #: Size, sample rate and the like, in one line.
     details: str
-    #: Whether its packets go into the coloured film as they are.
-    is_copied: bool
+    #: Whether it is a picture of the film, such as its poster, and not part of it.
+    is_cover: bool
 
 
 @dataclass(frozen=True)
@@ -55,100 +55,85 @@ class VideoInfo:
     end: Fraction | None
     #: Frames that the container announces or, from its duration, lets expect; None where it tells neither.
     frames: int | None
+    #: How the picture is turned or mirrored to be shown, in 16.16 fixed point as ISO/IEC 14496-12 (6.2.2) has it;
+    #: None where it is shown as it is.
+    display_matrix: tuple[int, ...] | None
+    #: FFmpeg's AVFieldOrder.
+    field_order: int
+
+    @property
+    def is_interlaced(self) -> bool:
+        """Whether frames hold two fields of different times."""
+        return self.field_order in _INTERLACED
+
+    @property
+    def top_field_first(self) -> bool:
+        """Which field is shown first, where the film is interlaced."""
+        return self.field_order in (2, 4)
 
 
 @dataclass(frozen=True)
 class FilmInfo:
-    """A film file."""
+    """A film."""
 
-    path: Path
+    #: Path, "standard input" or address.
+    name: str
     #: FFmpeg's names of the container, such as "matroska,webm".
     container: str
     #: In seconds; None where the container does not say.
     duration: Fraction | None
     video: VideoInfo
     streams: tuple[StreamInfo, ...]
-
-
-@contextmanager
-def open_film(path: Path) -> Iterator[av.container.InputContainer]:
-    """An open container of a local file that has at least one video stream.
-
-    Raises:
-        InputError: no such file, not readable, not a media file, or no video in it.
-    """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a film in it")
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    try:
-        if path.is_file() and path.stat().st_size == 0:
-            raise InputError(f"{path} is empty")
-        container = av.open(str(path.absolute()), metadata_errors="replace")
-    except PermissionError as error:
-        raise InputError(f"{path} can't be read: permission denied") from error
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{path} is not a film that FFmpeg can read: {_reason(error)}") from error
-    with container:
-        if _film_stream(container) is None:
-            raise InputError(f"{path} has no video stream, only {_kinds(container)}")
-        yield container
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    #: Chapters that the container names.
+    chapters: int
 
 
 def _kinds(container: av.container.InputContainer) -> str:
     return ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
 
 
-def _film_stream(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The first video stream that is no cover picture and whose codec is known."""
-    for stream in container.streams.video:
-        is_picture = stream.disposition & (av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
-        if not is_picture and stream.codec_context is not None:
-            return stream
-    return None
-
-
-def film_stream(container: av.container.InputContainer) -> av.VideoStream:
-    """The video stream that is coloured."""
-    stream = _film_stream(container)
-    assert stream is not None, "open_film lets no container without one pass"
-    return stream
-
-
-def probe(path: Path) -> FilmInfo:
-    """What a film holds.
+def film_stream(source: Source, container: av.container.InputContainer) -> av.VideoStream:
+    """The video stream that is coloured: the first that is no cover picture and whose codec is known.
 
     Raises:
-        InputError: it can't be read as a film.
+        InputError: there is none.
     """
-    with open_film(path) as container:
-        return describe(path, container)
+    for stream in container.streams.video:
+        if not is_cover(stream) and stream.codec_context is not None:
+            return stream
+    raise InputError(f"{source.name} has no video stream, only {_kinds(container)}")
 
 
-def describe(path: Path, container: av.container.InputContainer) -> FilmInfo:
-    """What an open film holds.
+def is_cover(stream: av.stream.Stream) -> bool:
+    """Whether a stream is a picture of the film, and not part of it."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def describe(
+    source: Source, container: av.container.InputContainer, stream: av.VideoStream, first: av.VideoFrame | None
+) -> FilmInfo:
+    """What an open film holds, by its headers and the ``first`` frame of the stream that is coloured.
 
     Raises:
         InputError: the video's size or pixel format can't be told.
     """
     duration = None if container.duration is None else Fraction(container.duration, av.time_base)
     return FilmInfo(
-        path=path,
+        name=source.name,
         container=container.format.name,
         duration=duration,
-        video=_describe_video(path, film_stream(container), duration),
+        video=_describe_video(source, stream, first, duration),
         streams=tuple(_describe_stream(stream) for stream in container.streams),
+        chapters=len(container.chapters()),
     )
 
 
-def _describe_video(path: Path, stream: av.VideoStream, duration: Fraction | None) -> VideoInfo:
+def _describe_video(
+    source: Source, stream: av.VideoStream, first: av.VideoFrame | None, duration: Fraction | None
+) -> VideoInfo:
     decoder = stream.codec_context
     if decoder.format is None or not decoder.width or not decoder.height:
-        raise InputError(f"{path}, stream {stream.index}: no frame of its {decoder.name} video could be decoded")
+        raise InputError(f"{source.name}, stream {stream.index}: no frame of its {decoder.name} video could be decoded")
     rate = stream.average_rate or stream.guessed_rate
     time_base = stream.time_base
     assert time_base is not None
@@ -168,7 +153,14 @@ def _describe_video(path: Path, stream: av.VideoStream, duration: Fraction | Non
         start=start,
         end=end,
         frames=frames,
+        display_matrix=None if first is None else _display_matrix(first),
+        field_order=decoder.field_order,
     )
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    data = frame.side_data.get("DISPLAYMATRIX")
+    return None if data is None else struct.unpack("=9i", bytes(data))
 
 
 def _declared_end(stream: av.VideoStream, start: Fraction) -> Fraction | None:
@@ -202,5 +194,5 @@ def _describe_stream(stream: av.stream.Stream) -> StreamInfo:
         language=stream.language,
         title=stream.metadata.get("title"),
         details=details,
-        is_copied=stream.type in _COPIED_KINDS and decoder is not None,
+        is_cover=is_cover(stream),
     )

@@ -1,66 +1,116 @@
-"""A film's decoded pictures and the packets to copy, in the order in which the file holds them."""
+"""A film's decoded pictures and the packets to copy, in the order in which the film holds them."""
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import av
+import av.container
 import av.error
 
 from ..errors import InputError
-from .probe import FilmInfo, describe, film_stream, open_film
-from .timing import to_ticks
+from .probe import FilmInfo, describe, film_stream, is_cover
+from .sources import Source, local_source
+from .timing import Timeline, to_ticks
 
 #: Seeks land after the place asked for in some containers; then one asks for these many seconds earlier.
 _SEEK_BACK = (0, 2, 10, 60)
-#: Seconds by which the streams of a file may lag behind each other.
+#: Seconds by which the streams of a film may lag behind each other.
 _INTERLEAVING = 10
+
+_Item: TypeAlias = "av.VideoFrame | av.Packet[Any]"
 
 
 class FilmReader:
     """An open film; a context manager, and an iterable to go through once.
 
-    Iterating gives decoded ``av.VideoFrame`` of the film's video stream and ``av.Packet`` of the streams to copy.
-    Their times are the source's; where ``start`` is not 0, less ``start``.
+    Iterating gives decoded ``av.VideoFrame`` of the film's video stream and ``av.Packet`` of its other streams.
+    Their times are the source's; where ``start`` is not 0, less ``start``; where times run back, see
+    :class:`~.timing.Timeline`.
 
     Args:
-        path: a local file.
+        source: what to open; its first frame is read at once.
         start: leave out what begins less than this many seconds after the first frame.
         duration: leave out what begins this long after ``start``.
+        low_latency: decode without frames in reserve.
 
     Raises:
-        InputError: the file can't be read as a film.
+        InputError: the source can't be read as a film.
     """
 
-    def __init__(self, path: Path, *, start: Fraction = Fraction(0), duration: Fraction | None = None) -> None:
-        self.info: FilmInfo = self._open(path)
+    def __init__(
+        self,
+        source: Source,
+        *,
+        start: Fraction = Fraction(0),
+        duration: Fraction | None = None,
+        low_latency: bool = False,
+    ) -> None:
+        self.source = source
+        self._threads = "SLICE" if low_latency else "AUTO"
+        self._first: deque[_Item] = deque()
+        self._size: tuple[int, int] | None = None
+        #: Pictures of the film by the index of their stream, such as its poster.
+        self.covers: dict[int, bytes] = {}
+        #: Frames whose times ran back a little and were moved up to the frame before.
+        self.times_mended = 0
+        self._open()
+        try:
+            self.info: FilmInfo = self._read_first_frame()
+        except BaseException:
+            self.close()
+            raise
         self._shift = start
         self._begin = self.info.video.start + start if start else None
         self._end = None if duration is None else self.info.video.start + start + duration
         self._frames = 0
+
+    def _open(self) -> None:
+        self._container, self._pipe = self.source.open()
+        try:
+            self._video = film_stream(self.source, self._container)
+        except InputError:
+            self._container.close()
+            raise
+        self._video.thread_type = self._threads
+        self._rewind()
         self._failures = 0
         self._damaged = False
-        self._last_end = self.info.video.start
+
+    def _rewind(self) -> None:
+        """Forget the times of what was read."""
+        self._timeline = Timeline()
+        self._last_end = (self._video.start_time or 0) * (self._video.time_base or Fraction(1))
         self._last_time: Fraction | None = None
 
-    def _open(self, path: Path) -> FilmInfo:
-        with ExitStack() as opening:
-            self._container = opening.enter_context(open_film(path))
-            info = describe(path, self._container)
-            self._opened = opening.pop_all()
-        self._video = film_stream(self._container)
-        self._video.thread_type = "AUTO"
-        return info
+    def _read_first_frame(self) -> FilmInfo:
+        """What the film holds; what must be read for that is kept for iterating."""
+        self._time_base = self._video.time_base or Fraction(1, 90_000)
+        rate = self._video.average_rate or self._video.guessed_rate
+        self._frame_length = 1 / (rate or Fraction(25))
+        first = None
+        for item in self._items():
+            self._first.append(item)
+            if isinstance(item, av.VideoFrame):
+                first = item
+                break
+        return describe(self.source, self._container, self._video, first)
 
     @property
-    def copied_streams(self) -> list[av.stream.Stream]:
-        """The streams whose packets are to be copied."""
-        return [self._container.streams[stream.index] for stream in self.info.streams if stream.is_copied]
+    def video_stream(self) -> av.VideoStream:
+        """The stream that is coloured."""
+        return self._video
+
+    @property
+    def streams(self) -> tuple[av.stream.Stream, ...]:
+        """All streams, in the film's order."""
+        return tuple(self._container.streams)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -68,9 +118,28 @@ class FilmReader:
         return self._container.metadata
 
     @property
-    def video_stream(self) -> av.VideoStream:
-        """The stream that is coloured."""
-        return self._video
+    def chapters(self) -> list[av.container.core.Chapter]:
+        """The chapters between ``start`` and the end, in the times of what iterating gives."""
+        chapters = []
+        for chapter in self._container.chapters():
+            time_base = chapter["time_base"] or Fraction(1, av.time_base)
+            begin, end = (self._clipped(chapter[edge] * time_base) for edge in ("start", "end"))
+            if begin < end:
+                chapter["start"], chapter["end"] = to_ticks(begin, time_base), to_ticks(end, time_base)
+                chapters.append(chapter)
+        return chapters
+
+    def _clipped(self, time: Fraction) -> Fraction:
+        if self._begin is not None:
+            time = max(time, self._begin)
+        if self._end is not None:
+            time = min(time, self._end)
+        return time - self._shift
+
+    @property
+    def joins(self) -> int:
+        """Places, so far, at which the film's times jumped back and were made to go on."""
+        return self._timeline.joins
 
     @property
     def expected_frames(self) -> int | None:
@@ -87,7 +156,7 @@ class FilmReader:
 
     @property
     def frames_lost(self) -> int:
-        """After the last frame: how many the file should have given, but was too damaged to.
+        """After the last frame: how many the film should have given, but was too damaged to.
 
         A count where the container knows its frames, else by its duration and rate; 0 for a film without damage.
         """
@@ -102,15 +171,15 @@ class FilmReader:
             return 0
         return max(self._failures, (expected or 0) - self._frames)
 
-    def __iter__(self) -> Iterator[av.VideoFrame | av.Packet[Any]]:
+    def __iter__(self) -> Iterator[_Item]:
         if self._begin is not None:
             self._seek(self._begin)
-        wanted = [self._video, *self.copied_streams]
-        unfinished = {stream.index for stream in wanted}
-        for item in self._items(wanted):
+        unfinished = {stream.index for stream in self.streams}
+        for item in self._all_items():
             time = _begin(item)
             if self._end is not None and time >= self._end:
                 unfinished.discard(self._video.index if isinstance(item, av.VideoFrame) else item.stream.index)
+                # Subtitles are sparse: the others may end before the next one comes.
                 if not unfinished or time >= self._end + _INTERLEAVING:
                     return
             elif self._begin is None or time >= self._begin:
@@ -119,40 +188,58 @@ class FilmReader:
 
     def _seek(self, time: Fraction) -> None:
         """Go to a place from which the frame at ``time`` can be decoded; the beginning, where seeking does not help."""
+        if not self.source.is_seekable:
+            return
+        self._first.clear()
         first = self.info.video.start
         for back in _SEEK_BACK:
-            target = to_ticks(max(first, time - back), self.info.video.time_base)
+            target = to_ticks(max(first, time - back), self._time_base)
             try:
                 self._container.seek(target, stream=self._video)
-                decoded = (frame for packet in self._packets([self._video]) for frame in self._decoded(packet))
-                found = next(decoded, None)
+                found = next((item for item in self._items() if isinstance(item, av.VideoFrame)), None)
                 self._container.seek(target, stream=self._video)
             except av.error.FFmpegError:  # raw streams have no index
                 break
-            self._last_end, self._last_time = first, None
+            self._rewind()
             if found is not None and _begin(found) <= time:
                 return
         self.close()
-        self._open(self.info.path)
+        self._open()
 
-    def _items(self, streams: list[av.stream.Stream]) -> Iterator[av.VideoFrame | av.Packet[Any]]:
-        """Everything that the file gives, with its own times."""
-        for packet in self._packets(streams):
+    def _all_items(self) -> Iterator[_Item]:
+        while self._first:
+            yield self._first.popleft()
+        yield from self._items()
+
+    def _items(self) -> Iterator[_Item]:
+        """Everything that the film gives, with its own times."""
+        for packet in self._packets():
             if packet.stream is self._video:
                 yield from self._decoded(packet)
+            elif is_cover(packet.stream):
+                self.covers.setdefault(packet.stream.index, bytes(packet))
             else:
                 yield packet
         yield from self._decoded(None)
 
-    def _packets(self, streams: list[av.stream.Stream]) -> Iterator[av.Packet[Any]]:
-        """Packets up to the end of the file, or to where it can't be read on."""
+    def _packets(self) -> Iterator[av.Packet[Any]]:
+        """Packets up to the end of the film, or to where it can't be read on."""
         try:
-            for packet in self._container.demux(streams):
+            for packet in self._container.demux():
                 if packet.size:
                     self._damaged = self._damaged or (packet.is_corrupt and packet.stream is self._video)
+                    self._join(packet)
                     yield packet
         except av.error.FFmpegError:
             self._damaged = True
+
+    def _join(self, packet: av.Packet[Any]) -> None:
+        if packet.dts is None:
+            return
+        time_base = _time_base(packet)
+        offset = self._timeline.offset(packet.stream.index, packet.dts * time_base, (packet.duration or 0) * time_base)
+        if offset:
+            _move(packet, offset)
 
     def _decoded(self, packet: av.Packet[Any] | None) -> Iterator[av.VideoFrame]:
         """Frames that a packet completes; with None, those that the decoder still holds."""
@@ -161,44 +248,42 @@ class FilmReader:
         except av.error.FFmpegError:
             self._failures += 1
             return
-        time_base = self.info.video.time_base
         for frame in frames:
             self._require_same_size(frame)
             if frame.pts is None:  # raw streams and some AVI files carry no times
-                frame.pts = to_ticks(self._last_end, time_base)
-            frame.time_base = time_base
-            self._require_forward(frame.pts * time_base)
-            length = frame.duration * time_base or 1 / (self.info.video.rate or Fraction(25))
-            self._last_end = frame.pts * time_base + length
+                frame.pts = to_ticks(self._last_end, self._time_base)
+            frame.time_base = self._time_base
+            if self._last_time is not None and frame.pts * self._time_base < self._last_time:
+                frame.pts = to_ticks(self._last_time, self._time_base)
+                self.times_mended += 1
+            self._last_time = frame.pts * self._time_base
+            self._last_end = self._last_time + (frame.duration * self._time_base or self._frame_length)
             self._damaged = self._damaged or frame.is_corrupt
             yield frame
 
-    def _require_forward(self, time: Fraction) -> None:
-        if self._last_time is not None and time < self._last_time:
-            raise InputError(
-                f"{self.info.path}: the times jump back from {float(self._last_time):.3f} s to {float(time):.3f} s, as "
-                "in films that were joined end to end; colour the parts"
-            )
-        self._last_time = time
-
     def _require_same_size(self, frame: av.VideoFrame) -> None:
-        video = self.info.video
-        if (frame.width, frame.height) != (video.width, video.height):
+        size = frame.width, frame.height
+        self._size = self._size or size
+        if size != self._size:
             raise InputError(
-                f"{self.info.path}, at {float(frame.time or 0):.3f} s: the picture changes from "
-                f"{video.width}x{video.height} to {frame.width}x{frame.height}; cut the film there and colour the parts"
+                f"{self.source.name}, at {float(frame.time or 0):.3f} s: the picture changes from "
+                f"{'x'.join(map(str, self._size))} to {'x'.join(map(str, size))}; "
+                "cut the film there and colour the parts"
             )
 
-    def _shifted(self, item: av.VideoFrame | av.Packet[Any]) -> av.VideoFrame | av.Packet[Any]:
+    def _shifted(self, item: _Item) -> _Item:
         if self._shift:
-            shift = to_ticks(self._shift, _time_base(item))
-            item.pts = None if item.pts is None else item.pts - shift
-            item.dts = None if item.dts is None else item.dts - shift
+            _move(item, -self._shift)
         return item
 
+    def interrupt(self) -> None:
+        """End, from another thread, a wait for more of a pipe."""
+        if self._pipe is not None:
+            self._pipe.close()
+
     def close(self) -> None:
-        """Close the file."""
-        self._opened.close()
+        """Close the film."""
+        self._container.close()
 
     def __enter__(self) -> Self:
         return self
@@ -209,11 +294,27 @@ class FilmReader:
         self.close()
 
 
-def _begin(item: av.VideoFrame | av.Packet[Any]) -> Fraction:
+def _begin(item: _Item) -> Fraction:
     ticks = item.dts if item.pts is None else item.pts
     return Fraction(0) if ticks is None else ticks * _time_base(item)
 
 
-def _time_base(item: av.VideoFrame | av.Packet[Any]) -> Fraction:
+def _move(item: _Item, offset: Fraction) -> None:
+    ticks = to_ticks(offset, _time_base(item))
+    item.pts = None if item.pts is None else item.pts + ticks
+    item.dts = None if item.dts is None else item.dts + ticks
+
+
+def _time_base(item: _Item) -> Fraction:
     assert item.time_base is not None, "the reader sets every frame's, the demuxer every packet's"
     return item.time_base
+
+
+def probe(path: str | os.PathLike[str]) -> FilmInfo:
+    """What a local film holds.
+
+    Raises:
+        InputError: it can't be read as a film.
+    """
+    with FilmReader(local_source(Path(path))) as reader:
+        return reader.info

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .pixels import color_tags
 from .reader import FilmReader
+from .sources import local_source
 
 #: Seconds by which the picture may end before the container's longest stream.
 _TOLERANCE = Fraction(5)
@@ -31,7 +32,7 @@ def film_stills(path: Path, every: Fraction) -> Iterator[tuple[Fraction, Picture
     Raises:
         InputError: the file can't be read as a film or, after the last still, it ends earlier than it announces.
     """
-    with FilmReader(path) as reader:
+    with FilmReader(local_source(path)) as reader:
         reader.video_stream.codec_context.skip_frame = "NONREF"
         start, due, time = reader.info.video.start, Fraction(0), Fraction(0)
         for item in reader:
@@ -53,10 +54,10 @@ def stills_across(path: Path, count: int) -> Iterator[Picture]:
     Raises:
         InputError: the file can't be read as a film.
     """
-    with FilmReader(path) as reader:
+    with FilmReader(local_source(path)) as reader:
         length = reader.info.duration or Fraction(0)
     for number in range(count if length else 1):
-        with FilmReader(path, start=length * number / count) as reader:
+        with FilmReader(local_source(path), start=length * number / count) as reader:
             frame = next((item for item in reader if isinstance(item, av.VideoFrame)), None)
             if frame is not None:
                 yield _picture(frame, reader.info.video.pixel_aspect)

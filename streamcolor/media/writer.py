@@ -1,156 +1,229 @@
-"""A coloured film on disk: complete under its name, or not there at all."""
+"""A coloured film: what was coloured, and everything that comes along, in one container."""
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from fractions import Fraction
 from types import TracebackType
 from typing import Any, Self
 
 import av
 import av.container
 import av.error
+from av.codec.context import Flags
+from av.format import Flags as FormatFlags
+from av.rational import AVRational
+from av.subtitles.stream import SubtitleStream
 
-from ..errors import OutputError
-from .containers import Container
-from .encoding import Encoding
+from ..errors import OutputError, PipeClosedError
+from .pixels import FieldMarker
+from .plan import Fate, Plan
 from .reader import FilmReader
+from .subtitles import SubtitleConverter
+from .targets import FileTarget, Target
+from .timing import FrameClock
+from .verify import FrameDigests
 
-#: Tags that describe the source's own coding, as FFmpeg and mkvmerge write them; untrue of the coloured stream.
-_MEASURED = re.compile(r"encoder$|DURATION|BPS|NUMBER_OF_|_STATISTICS_|SOURCE_ID", re.IGNORECASE)
+#: Tags that describe the source's own coding, as FFmpeg and mkvmerge write them; untrue of the coloured film.
+_MEASURED = re.compile(
+    r"encoder$|DURATION|BPS|NUMBER_OF_|_STATISTICS_|SOURCE_ID|major_brand|minor_version|compatible_brands",
+    re.IGNORECASE,
+)
+#: Frames a second of films that do not say theirs.
+_RATE = Fraction(25)
 
 
 class FilmWriter:
-    """Encodes frames and copies packets into a new file; a context manager.
+    """Encodes frames and copies packets into a new film; a context manager.
 
-    What is written stands under a hidden name beside the output until :meth:`finish` puts it in place; leaving the
-    context without that removes it.
-
-    Args:
-        path: the output, in the container that its suffix names.
-        reader: the film that the frames and packets come from.
-        overwrite: replace ``path`` if it exists.
+    Leaving the context without :meth:`finish` discards what was written.
 
     Raises:
-        OutputError: the folder can't be written, ``path`` exists, or the container does not hold a stream.
+        OutputError: the target can't be written, or the encoder or container refuse what the plan says.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        container: Container,
-        encoding: Encoding,
-        reader: FilmReader,
-        *,
-        overwrite: bool,
-    ) -> None:
-        self.path = path
-        self._overwrite = overwrite
-        _check_output(path, overwrite=overwrite)
-        self._unfinished = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
+    def __init__(self, target: Target, plan: Plan, reader: FilmReader) -> None:
+        self._target = target
+        self._file = target.open(plan.container)
+        self._copies: dict[int, av.stream.Stream] = {}
+        self._converters: dict[int, SubtitleConverter] = {}
+        self._last_dts: dict[int, int] = {}
+        self._format_flags = FormatFlags(self._file.format.flags)
+        #: Ticks by which times of decoding must grow.
+        self._step = 0 if FormatFlags.ts_nonstrict in self._format_flags else 1
+        self._digests = FrameDigests() if plan.encoding.verified else None
+        #: Copied packets whose times ran back and were moved up to the packet before.
+        self.times_mended = 0
         try:
-            self._unfinished.touch(exist_ok=False)
-            self._file = av.open(str(self._unfinished.absolute()), "w", format=container.muxer)
-        except BaseException as error:  # an interrupt, too, leaves nothing behind
-            self._unfinished.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
-            raise
-        try:
-            self._file.metadata.update(reader.metadata)
-            self._video = self._add_video(encoding, container, reader)
-            self._copies = {stream.index: self._add_copy(stream, container) for stream in reader.copied_streams}
+            self._file.metadata.update(_tags(reader.metadata))
+            if plan.container.holds_chapters:
+                self._file.set_chapters(reader.chapters)
+            for stream in reader.streams:
+                self._add(stream, plan, reader)
+            self._guarded(self._file.start_encoding)
+            for index, cover in reader.covers.items():
+                if index in self._copies:
+                    self._write_cover(cover, self._copies[index])
         except BaseException as error:
             self.discard()
             if isinstance(error, ValueError):  # PyAV's way to say that codec and container don't go together
-                raise OutputError(f"{path} can't be written: {error}") from error
+                raise OutputError(f"{target.name} can't be written: {error}") from error
             raise
 
-    def _add_video(self, encoding: Encoding, container: Container, reader: FilmReader) -> av.VideoStream:
-        video = reader.info.video
-        stream = self._file.add_stream(encoding.codec, rate=video.rate or 25, options=dict(encoding.settings))
+    def _add(self, source: av.stream.Stream, plan: Plan, reader: FilmReader) -> None:
+        fate = plan.streams[source.index]
+        stream: av.stream.Stream
+        if fate.fate is Fate.COLOURED:
+            stream = self._video = self._add_video(plan, reader)
+        elif fate.fate is Fate.CONVERTED and isinstance(source, SubtitleStream) and plan.container.text_codec:
+            converter = SubtitleConverter(source, self._file, plan.container.text_codec)
+            self._converters[source.index] = converter
+            stream = converter.stream
+        elif fate.fate is not Fate.COPIED:
+            return
+        elif plan.container.holds_attachments and source.index in reader.covers:
+            self._attach_cover(source, reader.covers[source.index])
+            return
+        else:
+            stream = self._copies[source.index] = self._file.add_stream_from_template(source, opaque=True)
+            if plan.container.muxer == reader.info.container == "mpegts":
+                stream.id = source.id
+        stream.metadata.update(_tags(source.metadata))
+        stream.disposition = source.disposition
+
+    def _add_video(self, plan: Plan, reader: FilmReader) -> av.VideoStream:
+        video, encoding = reader.info.video, plan.encoding
+        rate = video.rate or _RATE
+        stream = self._file.add_stream(encoding.codec, rate=rate, options=dict(encoding.settings))
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = video.width, video.height
         stream.pix_fmt = encoding.layout.name
-        stream.time_base = video.time_base
         encoder = stream.codec_context
-        encoder.time_base = video.time_base
+        encoder.time_base = 1 / rate
         encoder.sample_aspect_ratio = video.pixel_aspect
         encoder.thread_type = "AUTO"
-        if not container.holds_negative_times:
-            encoder.max_b_frames = 0
         video.tags.apply(encoder)
-        stream.metadata.update(
-            (name, value) for name, value in reader.video_stream.metadata.items() if not _MEASURED.match(name)
+        encoder.field_order = video.field_order
+        if video.is_interlaced:
+            encoder.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        if video.display_matrix is not None:
+            stream.set_display_matrix(video.display_matrix)
+        self._fields = FieldMarker(video.top_field_first) if video.is_interlaced else None
+        self._clock = FrameClock(
+            video.time_base,
+            max(1, round(1 / rate / video.time_base)),
+            # A live MP4's fragments can't say that decoding begins earlier.
+            may_begin_earlier=FormatFlags.ts_negative in self._format_flags and self._target.is_seekable,
         )
-        stream.disposition = reader.video_stream.disposition
+        stream.time_base = self._clock.time_base
         return stream
 
-    def _add_copy(self, source: av.stream.Stream, container: Container) -> av.stream.Stream:
+    def _attach_cover(self, source: av.stream.Stream, picture: bytes) -> None:
         codec = source.codec_context.codec.canonical_name
-        if not container.holds(codec):
-            raise OutputError(
-                f"{self.path}: {container.muxer} does not hold {codec} {source.type} (stream {source.index}); name an "
-                "output with the suffix .mkv, or convert the sound first, for example with ffmpeg -c:v copy -c:a flac"
-            )
-        stream = self._file.add_stream_from_template(source)
-        stream.metadata.update(source.metadata)
-        stream.disposition = source.disposition
-        return stream
+        name = source.metadata.get("filename", f"cover.{'jpg' if codec == 'mjpeg' else codec}")
+        mime_type = source.metadata.get("mimetype", f"image/{'jpeg' if codec == 'mjpeg' else codec}")
+        self._file.add_attachment(name, mime_type, picture)
+
+    def _write_cover(self, picture: bytes, stream: av.stream.Stream) -> None:
+        packet = av.Packet(picture)
+        packet.pts = packet.dts = 0
+        packet.time_base = Fraction(1, av.time_base)
+        packet.stream = stream
+        packet.is_keyframe = True
+        self._mux([packet])
 
     def write_frame(self, frame: av.VideoFrame) -> None:
-        """Encode one frame.
+        """Encode one frame, in the encoding's layout.
 
         Raises:
             OutputError: the encoder refuses it, or the disk is full.
+            PipeClosedError: nobody reads the pipe any more.
         """
-        self._mux(lambda: self._video.encode(frame))
+        pts = frame.pts
+        assert pts is not None, "the reader sets every frame's"
+        if self._digests is not None:
+            self._digests.add(frame)
+        if self._fields is not None and not frame.interlaced_frame:
+            frame = self._fields.mark(frame)
+        encoder = self._video.codec_context
+        frame.pts = self._clock.number(pts, frame.duration)
+        frame.time_base, frame.duration = encoder.time_base, 1
+        self._guarded(lambda: self._encode(frame))
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        packets = self._video.encode(frame)
+        for packet in packets:
+            assert packet.pts is not None, "encoders give every packet's"
+            shown, decoded = packet.pts, packet.pts if packet.dts is None else packet.dts
+            packet.pts, packet.dts, packet.duration = self._clock.times(shown, decoded)
+            packet.time_base = self._clock.time_base
+        self._mux(packets)
 
     def write_packet(self, packet: av.Packet[Any]) -> None:
-        """Copy one packet of a copied stream.
+        """Copy or convert one packet of another stream; those of streams that are left out are.
 
         Raises:
             OutputError: the container refuses it, or the disk is full.
+            PipeClosedError: nobody reads the pipe any more.
         """
-        packet.stream = self._copies[packet.stream.index]
-        self._mux(lambda: [packet])
+        index = packet.stream.index
+        if index in self._copies:
+            packet.stream = self._copies[index]
+            self._mux([packet])
+        elif index in self._converters:
+            converted = self._converters[index].convert(packet)
+            if converted is not None:
+                self._mux([converted])
 
     def finish(self) -> None:
-        """Write what the encoder still holds, close the file and give it its name.
+        """Write what the encoder still holds, close the film and make it stay.
 
         Raises:
-            OutputError: the disk is full, or another file took the name meanwhile.
+            OutputError: the disk is full, another file took the name meanwhile, or it does not decode as it should.
+            PipeClosedError: nobody reads the pipe any more.
         """
-        self._mux(lambda: self._video.encode(None))
+        self._guarded(lambda: self._encode(None))
+        index = self._video.index
         self._guarded(self._file.close)
-        try:
-            if self._overwrite:
-                self._unfinished.replace(self.path)
-            else:
-                _rename_without_replacing(self._unfinished, self.path)
-        except FileExistsError as error:
-            raise OutputError(f"{self.path} was made by somebody else meanwhile; it is left as it is") from error
-        except OSError as error:
-            raise OutputError(f"{self.path} can't be put in place: {error.strerror or error}") from error
+        if self._digests is not None and isinstance(self._target, FileTarget):
+            self._digests.check(self._target.unfinished, index, self._target.name)
+        self._target.keep()
 
-    def _mux(self, packets: Callable[[], list[av.Packet[Any]]]) -> None:
-        self._guarded(lambda: self._file.mux(packets()))
+    def _mux(self, packets: list[av.Packet[Any]]) -> None:
+        for packet in packets:
+            self._put_in_order(packet)
+            self._guarded(lambda: self._file.mux_one(packet))  # noqa: B023
+
+    def _put_in_order(self, packet: av.Packet[Any]) -> None:
+        """Move a packet's times up where they run back, which containers refuse."""
+        stream = packet.stream
+        if packet.dts is None or stream.time_base is None:
+            return
+        packet.rescale_ts(AVRational(stream.time_base))
+        assert packet.dts is not None
+        last = self._last_dts.get(stream.index)
+        if last is not None and packet.dts < last + self._step:
+            self.times_mended += packet.dts < last and stream is not self._video
+            packet.dts = last + self._step
+            packet.pts = None if packet.pts is None else max(packet.pts, packet.dts)
+        self._last_dts[stream.index] = packet.dts
 
     def _guarded(self, write: Callable[[], None]) -> None:
         try:
             write()
+        except BrokenPipeError as error:
+            raise PipeClosedError(f"{self._target.name} was closed") from error
         except (av.error.FFmpegError, OSError) as error:
-            raise OutputError(f"{self.path} can't be written: {getattr(error, 'strerror', None) or error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"{self._target.name} can't be written: {reason}") from error
 
     def discard(self) -> None:
-        """Remove what was written; the output's name stays as it was."""
+        """Remove what was written, where that is possible."""
         with suppress(av.error.FFmpegError, OSError):  # what can't even be closed is removed all the same
             self._file.close()
-        self._unfinished.unlink(missing_ok=True)
+        self._target.discard()
 
     def __enter__(self) -> Self:
         return self
@@ -161,32 +234,5 @@ class FilmWriter:
         self.discard()
 
 
-def _check_output(path: Path, *, overwrite: bool) -> None:
-    """Find out before any work whether a film could be written.
-
-    Raises:
-        OutputError: the folder does not exist or can't be written, or the output exists.
-    """
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise OutputError(f"there is no folder {folder} to write {path.name} in")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file in it")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; add --overwrite to replace it, or name another output with -o")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path} can't be written: no permission in {folder}")
-
-
-def _rename_without_replacing(source: Path, target: Path) -> None:
-    """Rename, but fail where ``target`` exists; file systems without hard links leave a short gap in that check."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        if target.exists():
-            raise FileExistsError(target) from None
-        source.rename(target)
-    else:
-        source.unlink()
+def _tags(metadata: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in metadata.items() if not _MEASURED.match(name)}

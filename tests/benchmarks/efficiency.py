@@ -26,9 +26,11 @@ from streamcolor import ColorOptions, FilmOptions, colorize
 from streamcolor.color.planes import working_size
 from streamcolor.doctor import processor
 from streamcolor.engines import open_engine
+from streamcolor.job import plan_job
 from streamcolor.media.containers import container_of
-from streamcolor.media.encoding import choose_encoding
 from streamcolor.media.reader import FilmReader
+from streamcolor.media.sources import local_source
+from streamcolor.media.targets import FileTarget
 from streamcolor.media.writer import FilmWriter
 from streamcolor.prefetch import parallel_map, prefetch
 
@@ -61,10 +63,9 @@ def decode_and_encode(source: Path, output: Path) -> int:
     """The job without its colours."""
     options = FilmOptions(overwrite=True)
     frames = 0
-    with FilmReader(source) as reader:
-        container = container_of(output)
-        encoding = choose_encoding(reader.info.video, container, options)
-        with FilmWriter(output, container, encoding, reader, overwrite=True) as writer:
+    with FilmReader(local_source(source)) as reader:
+        plan = plan_job(reader, container_of(output), options)
+        with FilmWriter(FileTarget(output, overwrite=True), plan, reader) as writer:
             for frame in prefetch(reader, 8):
                 writer.write_frame(frame)
                 frames += 1

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamcolor.errors import DatasetError, InputError, OptionError
-from streamcolor.media.probe import probe
+from streamcolor.media.reader import probe
 from streamcolor.media.stills import film_stills, stills_across
 
 from .download import download, is_address

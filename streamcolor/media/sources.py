@@ -1,0 +1,160 @@
+"""Where a film comes from: a file, standard input, or a network address."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import sys
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.container
+import av.error
+
+from ..errors import InputError, OptionError
+from ..options import FilmOptions
+from .timing import parse_rate
+
+#: What stands for standard input and standard output, as in ffmpeg.
+PIPE = "-"
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9]+)://?.", re.IGNORECASE)
+_NETWORK_PROTOCOLS = ("tcp", "udp", "rtp", "rtsp", "rtsps", "http", "https")
+#: FFmpeg's protocols that a film, or a playlist, may open without and with ``--allow-network``.
+_LOCAL = "file,crypto,data,pipe"
+_NETWORK = f"{_LOCAL},tls,{','.join(_NETWORK_PROTOCOLS)}"
+#: Seconds without an answer after which a connection counts as ended.
+_NETWORK_TIMEOUT = 10.0
+_POLL_SECONDS = 0.2
+_PIPE_BUFFER = 1 << 20
+_SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})")
+
+
+class PipeReader:
+    """The read end of a pipe as FFmpeg reads it; :meth:`close`, called from another thread, ends a read that waits."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._closed = False
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, up to ``size`` of them; none at the end."""
+        while not self._closed:
+            # Windows can wait for sockets only; there a read that waits is not ended.
+            if os.name == "nt" or select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
+                return os.read(self._descriptor, size)
+        return b""
+
+    def close(self) -> None:
+        """End reading."""
+        self._closed = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """A film to open."""
+
+    #: What messages call it.
+    name: str
+    #: Where it is a local file.
+    path: Path | None
+    #: Where it is a network address.
+    address: str | None = None
+    #: FFmpeg's name of the container; None where that is to be found out.
+    format: str | None = None
+    #: Options of FFmpeg's demuxer.
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_seekable(self) -> bool:
+        """Whether it can be opened again and read from anywhere."""
+        return self.path is not None and not self.path.is_fifo()
+
+    def open(self) -> tuple[av.container.InputContainer, PipeReader | None]:
+        """The open container and, where it is standard input, what reads it.
+
+        Raises:
+            InputError: no such file, not readable, or not a film.
+        """
+        if self.path is not None:
+            self._check(self.path)
+        arguments: dict[str, Any] = {"format": self.format, "options": dict(self.options), "metadata_errors": "replace"}
+        pipe = None
+        try:
+            if self.path is not None:
+                return av.open(str(self.path.absolute()), **arguments), None
+            if self.address is not None:
+                return av.open(self.address, timeout=_NETWORK_TIMEOUT, **arguments), None
+            pipe = PipeReader(sys.stdin.fileno())
+            return av.open(pipe, buffer_size=_PIPE_BUFFER, **arguments), pipe
+        except PermissionError as error:
+            raise InputError(f"{self.name} can't be read: permission denied") from error
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            hint = "" if self.is_seekable or self.address else _PIPE_HINT
+            raise InputError(f"{self.name} is not a film that FFmpeg can read: {reason}{hint}") from error
+
+    def _check(self, path: Path) -> None:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name a film in it")
+        if not path.exists():
+            raise InputError(f"{path} does not exist")
+        if path.is_file() and path.stat().st_size == 0:
+            raise InputError(f"{path} is empty")
+
+
+_PIPE_HINT = " (from a pipe, MP4 must have its index in front: ffmpeg -movflags +faststart)"
+
+
+def local_source(path: Path) -> Source:
+    """A file that says itself what it is."""
+    return Source(str(path), path, options={"protocol_whitelist": _LOCAL})
+
+
+def find_source(text: str, options: FilmOptions) -> Source:
+    """The source that a user names: a path, "-" or a network address.
+
+    Raises:
+        InputError: an address, without ``allow_network``, or of an unknown kind.
+        OptionError: options of raw video that are missing, malformed, or given for something else.
+    """
+    demuxer = _raw_options(options) | {"protocol_whitelist": _NETWORK if options.allow_network else _LOCAL}
+    if options.low_latency:
+        demuxer |= {"fflags": "nobuffer", "analyzeduration": "500000"}
+    if text == PIPE:
+        return Source("standard input", None, format=options.input_format, options=demuxer)
+    address = _ADDRESS.match(text)
+    if address is None or Path(text).exists():
+        return Source(text, Path(text), format=options.input_format, options=demuxer)
+    if address[1].lower() not in _NETWORK_PROTOCOLS:
+        raise InputError(f"{text}: {address[1]} addresses can't be read, only {', '.join(_NETWORK_PROTOCOLS)}")
+    if not options.allow_network:
+        raise InputError(f"{text} is on the network; add --allow-network to read it")
+    return Source(text, None, text, options.input_format, demuxer)
+
+
+def _raw_options(options: FilmOptions) -> dict[str, str]:
+    """What FFmpeg's demuxer of raw video wants to know."""
+    given = {"size": options.size, "rate": options.rate}
+    if options.input_format != "rawvideo":
+        for name, value in given.items():
+            if value is not None:
+                raise OptionError(f"--{name} describes raw video; add --input-format rawvideo")
+        return {}
+    missing = [f"--{name}" for name, value in (*given.items(), ("pix-fmt", options.pix_fmt)) if value is None]
+    if missing:
+        raise OptionError(f"raw video says nothing of itself; add {', '.join(missing)}")
+    size = _SIZE.fullmatch(str(options.size))
+    if size is None:
+        raise OptionError(f"size is {options.size!r}, but must be WIDTHxHEIGHT, such as 640x480")
+    rate: Fraction = parse_rate(str(options.rate))
+    pix_fmt = str(options.pix_fmt)
+    try:
+        av.VideoFormat(pix_fmt)
+    except ValueError:
+        raise OptionError(f"there is no pixel format {pix_fmt!r}; 'ffmpeg -pix_fmts' lists them") from None
+    return {"video_size": size[0], "framerate": str(rate), "pixel_format": pix_fmt}
