@@ -48,6 +48,8 @@ class Encoding:
     layout: Layout
     #: Options by FFmpeg's names.
     settings: dict[str, str]
+    #: How the encoder's threads share the work: "AUTO", or "SLICE", with which no frame waits for another.
+    threads: str = "AUTO"
     #: Whether the file is decoded when it is complete, and compared with what was meant.
     verified: bool = False
 
@@ -79,7 +81,13 @@ def choose_encoding(video: VideoInfo, container: Container, options: FilmOptions
         layout = _asked_layout(name, options.pix_fmt, formats, video)
     else:
         layout = _best_layout(name, video.pixel_format, formats)
-    return Encoding(codec.name, layout, _settings(codec, layout, options), verified=purpose == "archive")
+    return Encoding(
+        codec.name,
+        layout,
+        _settings(codec, layout, options),
+        threads="SLICE" if options.low_latency else "AUTO",
+        verified=purpose == "archive",
+    )
 
 
 #: Bits a sample.

@@ -13,6 +13,8 @@ from .reader import FilmReader
 
 #: FFmpeg's names of the containers whose streams of data MPEG-TS and MP4 hold: their own.
 _FAMILIES = {"mpegts": "mpegts", "mp4": "mov,mp4", "mov": "mov,mp4"}
+#: Containers whose pictures have no times.
+_WITHOUT_TIMES = ("yuv4mpegpipe", "rawvideo")
 
 
 class Fate(StrEnum):
@@ -125,6 +127,6 @@ def _film_losses(reader: FilmReader, container: Container) -> list[str]:
         losses.append(f"the picture will not be turned upright: {container} can't say so, .mkv and .mp4 can")
     if "title" in reader.metadata and not container.holds_tags:
         losses.append(f"the title and other tags are left out: {container} holds none, .mkv and .mp4 do")
-    if not container.holds_times:
+    if not container.holds_times and info.container not in _WITHOUT_TIMES:
         losses.append(f"times are left out: {container} holds none, and is shown at a constant rate")
     return losses

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import av
 import av.container
+from av.buffer import Buffer
 from av.stream import Disposition
 
 from ..errors import InputError, OptionError
@@ -160,7 +161,7 @@ def _describe_video(
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     data = frame.side_data.get("DISPLAYMATRIX")
-    return None if data is None else struct.unpack("=9i", bytes(data))
+    return struct.unpack("=9i", bytes(data)) if isinstance(data, Buffer) else None
 
 
 def _declared_end(stream: av.VideoStream, start: Fraction) -> Fraction | None:

@@ -124,7 +124,8 @@ def find_source(text: str, options: FilmOptions) -> Source:
     """
     demuxer = _raw_options(options) | {"protocol_whitelist": _NETWORK if options.allow_network else _LOCAL}
     if options.low_latency:
-        demuxer |= {"fflags": "nobuffer", "analyzeduration": "500000"}
+        # Not "nobuffer", with which FFmpeg drops the frames that it looks at.
+        demuxer["analyzeduration"] = "500000"
     if text == PIPE:
         return Source("standard input", None, format=options.input_format, options=demuxer)
     address = _ADDRESS.match(text)

@@ -103,7 +103,7 @@ class FilmWriter:
         encoder = stream.codec_context
         encoder.time_base = 1 / rate
         encoder.sample_aspect_ratio = video.pixel_aspect
-        encoder.thread_type = "AUTO"
+        encoder.thread_type = encoding.threads
         video.tags.apply(encoder)
         encoder.field_order = video.field_order
         if video.is_interlaced:
