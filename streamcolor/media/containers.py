@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,14 @@ class Container:
     suffixes: tuple[str, ...]
     #: Codecs that it holds, where its muxer takes more than players read back; None where the muxer says it right.
     codecs: frozenset[str] | None = None
+    #: Codecs that its muxer takes though nobody can read them back.
+    unreadable: frozenset[str] = frozenset()
     #: Codec into which it takes text subtitles of other codecs.
     text_codec: str | None = None
+    #: Lossless codec into which it takes sound that it does not hold as it is.
+    sound_codec: str | None = None
+    #: How it names languages that have two codes in ISO 639-2.
+    languages: Mapping[str, str] = field(default_factory=dict)
     #: Whether it holds more than pictures.
     holds_sound: bool = True
     holds_chapters: bool = True
@@ -45,8 +52,14 @@ class Container:
     holds_data: bool = False
     #: Whether it holds a time for each frame.
     holds_times: bool = True
-    #: Whether it holds a film's title and the like.
-    holds_tags: bool = True
+    #: Names of the tags that it holds, such as the title; None where it holds any.
+    tags: frozenset[str] | None = None
+    #: Names of the tags that it holds for each stream; None where it holds any.
+    stream_tags: frozenset[str] | None = None
+    #: Whether PyAV writes into it how wide a pixel is.
+    holds_shape: bool = True
+    #: Whether it is Matroska, in which MKVToolNix can write that.
+    is_matroska: bool = False
     #: Whether it says how a picture is to be turned.
     holds_display_matrix: bool = False
     #: Muxer's options, and those that are added when its output can't be sought in.
@@ -69,6 +82,8 @@ class Container:
     def holds(self, stream: av.stream.Stream) -> bool:
         """Whether a stream can go into it as it is; found out by writing the header of a file with this stream."""
         context = stream.codec_context
+        if context is not None and context.codec.canonical_name in self.unreadable:
+            return False
         if self.codecs is not None and (context is None or context.codec.canonical_name not in self.codecs):
             return self.holds_data and stream.type == "data"
         try:
@@ -80,7 +95,30 @@ class Container:
         return True
 
 
-_VIDEO_ONLY: dict[str, Any] = {"holds_sound": False, "holds_chapters": False, "holds_times": False, "holds_tags": False}
+# Found by writing every tag that FFmpeg's documentation names, and reading them back.
+_MOV_TAGS = frozenset(
+    {"title", "artist", "album", "date", "comment", "genre", "copyright", "location", "make", "model", "creation_time"}
+    | {"timecode"}
+)
+_MP4_TAGS = _MOV_TAGS - {"location", "make", "model"} | {
+    *("album_artist", "composer", "grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network"),
+    *("keywords", "episode_sort", "season_number", "media_type", "hd_video", "gapless_playback", "compilation"),
+    *("track", "disc"),
+}
+# QuickTime numbers languages; FFmpeg knows the numbers by these codes.
+_MOV_LANGUAGES = {
+    **{"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi", "fas": "per", "sqi": "alb"},
+    **{"fre": "fra", "rum": "ron", "cze": "ces", "slo": "slk", "mkd": "mac", "hye": "arm", "kat": "geo"},
+}
+_TRACK_TAGS = frozenset({"language", "title", "handler_name", "timecode", "creation_time"})
+
+_VIDEO_ONLY: dict[str, Any] = {
+    "holds_sound": False,
+    "holds_chapters": False,
+    "holds_times": False,
+    "tags": frozenset(),
+    "stream_tags": frozenset(),
+}
 
 _MPEG_TS_CODECS = frozenset(
     {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"}
@@ -93,7 +131,10 @@ _CONTAINERS = (
         "matroska",
         "libx264",
         (".mkv",),
+        is_matroska=True,
+        holds_shape=False,
         text_codec="subrip",
+        sound_codec="flac",
         holds_attachments=True,
         holds_covers=True,
         holds_display_matrix=True,
@@ -103,6 +144,9 @@ _CONTAINERS = (
         "libx264",
         (".mp4", ".m4v"),
         text_codec="mov_text",
+        sound_codec="flac",
+        tags=_MP4_TAGS,
+        stream_tags=_TRACK_TAGS,
         holds_covers=True,
         holds_data=True,
         holds_display_matrix=True,
@@ -113,11 +157,23 @@ _CONTAINERS = (
         "libx264",
         (".mov",),
         text_codec="mov_text",
+        sound_codec="alac",
+        tags=_MOV_TAGS,
+        languages=_MOV_LANGUAGES,
+        stream_tags=_TRACK_TAGS,
         holds_data=True,
         holds_display_matrix=True,
         stream_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
     ),
-    Container("webm", "libvpx-vp9", (".webm",), text_codec="webvtt", holds_display_matrix=True),
+    Container(
+        "webm",
+        "libvpx-vp9",
+        (".webm",),
+        is_matroska=True,
+        holds_shape=False,
+        text_codec="webvtt",
+        holds_display_matrix=True,
+    ),
     Container(
         "mpegts",
         "libx264",
@@ -125,9 +181,18 @@ _CONTAINERS = (
         codecs=_MPEG_TS_CODECS,
         holds_chapters=False,
         holds_data=True,
-        holds_tags=False,
+        tags=frozenset({"service_name", "service_provider"}),
+        stream_tags=frozenset({"language"}),
     ),
-    Container("nut", "libx264", (".nut",)),
+    Container(
+        "nut",
+        "libx264",
+        (".nut",),
+        # Their decoders need to know the length of a block, which NUT does not note.
+        holds_shape=False,
+        unreadable=frozenset({"wmav1", "wmav2", "wmapro"}),
+        sound_codec="flac",
+    ),
     # More than 8 bits are an extension of YUV4MPEG2, which its readers know.
     Container("yuv4mpegpipe", "rawvideo", (".y4m",), options={"strict": "experimental"}, **_VIDEO_ONLY),
     Container("rawvideo", "rawvideo", (".yuv",), **_VIDEO_ONLY),

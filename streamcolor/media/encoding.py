@@ -29,6 +29,10 @@ _DEFAULT_SETTINGS = {
     # Version 3 with a checksum in every slice: each frame stands alone, and damage is found and stays small.
     "ffv1": {"level": "3", "slices": "16", "slicecrc": "1", "g": "1"},
 }
+#: Encoders whose streams say that a frame is two fields.
+_WITH_FIELDS = frozenset({"libx264", "ffv1", "prores_ks", "mpeg2video", "rawvideo", "h264_nvenc"})
+#: Encoders whose streams say how wide a pixel is, and are heard.
+_WITH_SHAPE = frozenset({"libx264", "libx265", "mpeg2video", "mpeg4", "rawvideo", "h264_nvenc", "hevc_nvenc"})
 #: What an encoder is told where a frame must leave as soon as it has come.
 _LOW_LATENCY = {
     "libx264": {"tune": "zerolatency"},
@@ -52,6 +56,16 @@ class Encoding:
     threads: str = "AUTO"
     #: Whether the file is decoded when it is complete, and compared with what was meant.
     verified: bool = False
+
+    @property
+    def marks_fields(self) -> bool:
+        """Whether its streams say that frames are interlaced."""
+        return self.codec in _WITH_FIELDS
+
+    @property
+    def marks_shape(self) -> bool:
+        """Whether its streams say how wide a pixel is."""
+        return self.codec in _WITH_SHAPE
 
     def __str__(self) -> str:
         return f"{self.codec} {self.layout.name}"

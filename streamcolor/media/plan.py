@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import av
 import av.stream
 
 from .containers import TEXT_SUBTITLES, Container, others_that_hold
 from .encoding import Encoding
+from .matroska import Cropping, can_edit
+from .pixels import nearest_planar_layout
+from .probe import VideoInfo
 from .reader import FilmReader
+from .tags import lasting_tags
 
 #: FFmpeg's names of the containers whose streams of data MPEG-TS and MP4 hold: their own.
 _FAMILIES = {"mpegts": "mpegts", "mp4": "mov,mp4", "mov": "mov,mp4"}
@@ -38,7 +44,8 @@ class StreamPlan:
     remark: str = ""
 
     def __str__(self) -> str:
-        return f"{self.fate}{', ' if self.remark else ''}{self.remark}"
+        join = " " if self.remark.startswith("to ") else ": "
+        return self.fate + (join + self.remark if self.remark else "")
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,10 @@ class Plan:
     streams: tuple[StreamPlan, ...]
     #: What the output will lack or change, each in a line for people.
     losses: tuple[str, ...]
+    #: Size at which the picture is shown, where MKVToolNix is to write that into the complete output.
+    shown_size: tuple[int, int] | None
+    #: What of the picture is not shown; written with it.
+    cropping: Cropping
 
 
 def plan_film(reader: FilmReader, container: Container, encoding: Encoding, *, seekable: bool) -> Plan:
@@ -66,9 +77,25 @@ def plan_film(reader: FilmReader, container: Container, encoding: Encoding, *, s
     losses = [
         f"{info.kind} stream {info.index} ({info.codec}) is {plan}"
         for info, plan in zip(reader.info.streams, streams, strict=True)
-        if plan.fate is Fate.LEFT_OUT or (plan.fate is Fate.CONVERTED and info.kind == "subtitle")
+        if plan.fate is Fate.LEFT_OUT or (plan.fate is Fate.CONVERTED and info.kind != "data")
     ]
-    return Plan(container, encoding, streams, (*losses, *_film_losses(reader, container)))
+    losses += _film_losses(reader, container, encoding)
+    video, cropping = reader.info.video, reader.info.cropping
+    shown = None
+    if cropping or (video.pixel_aspect != 1 and not container.holds_shape and not encoding.marks_shape):
+        shown = _shown_size(video, cropping)
+    if shown is not None and not (container.is_matroska and seekable and can_edit()):
+        what = f"the shape of pixels, {video.pixel_aspect}" + (", and the cropping" if cropping else "")
+        losses.append(
+            f"{what} are left out: {container} can't say it here; an .mkv file can, with MKVToolNix installed"
+        )
+        shown = None
+    return Plan(container, encoding, streams, tuple(losses), shown, cropping)
+
+
+def _shown_size(video: VideoInfo, cropping: Cropping) -> tuple[int, int]:
+    width = (video.width - cropping.left - cropping.right) * video.pixel_aspect
+    return round(width), video.height - cropping.top - cropping.bottom
 
 
 def _plan_stream(
@@ -89,6 +116,9 @@ def _plan_stream(
         return StreamPlan(stream.index, Fate.COPIED)
     if info.codec in TEXT_SUBTITLES and container.text_codec is not None:
         return StreamPlan(stream.index, Fate.CONVERTED, f"to {container.text_codec}; some styling may be lost")
+    if isinstance(stream, av.AudioStream) and stream.codec_context is not None and container.sound_codec is not None:
+        remark = f"to {container.sound_codec}, without loss: {_why_not(stream, container)}"
+        return StreamPlan(stream.index, Fate.CONVERTED, remark)
     return StreamPlan(stream.index, Fate.LEFT_OUT, _why_not(stream, container))
 
 
@@ -102,14 +132,14 @@ def _why_not(stream: av.stream.Stream, container: Container) -> str:
 def _plan_cover(stream: av.stream.Stream, reader: FilmReader, container: Container, seekable: bool) -> StreamPlan:
     if stream.index not in reader.covers:
         return StreamPlan(stream.index, Fate.LEFT_OUT, "its picture can't be read")
-    if container.holds_covers and (seekable or container.holds_attachments) and container.holds(stream):
+    if container.holds_attachments or (container.holds_covers and seekable and container.holds(stream)):
         return StreamPlan(stream.index, Fate.COPIED)
     return StreamPlan(stream.index, Fate.LEFT_OUT, f"{container} holds no cover picture, .mkv does")
 
 
 def _plan_data(stream: av.stream.Stream, reader: FilmReader, container: Container) -> StreamPlan:
     from_family = reader.info.container.startswith(_FAMILIES.get(container.muxer, "none"))
-    if "timecode" in stream.metadata and container.holds_tags:
+    if "timecode" in stream.metadata and (container.stream_tags is None or "timecode" in container.stream_tags):
         return StreamPlan(stream.index, Fate.CONVERTED, "to the picture's timecode tag")
     if reader.info.chapters and reader.info.container.startswith(_FAMILIES["mov"]) and container.holds_chapters:
         return StreamPlan(stream.index, Fate.CONVERTED, "to chapters")
@@ -118,15 +148,30 @@ def _plan_data(stream: av.stream.Stream, reader: FilmReader, container: Containe
     return StreamPlan(stream.index, Fate.LEFT_OUT, f"{container} does not hold such data")
 
 
-def _film_losses(reader: FilmReader, container: Container) -> list[str]:
+def _film_losses(reader: FilmReader, container: Container, encoding: Encoding) -> list[str]:
     info = reader.info
     losses = []
+    bits = nearest_planar_layout(info.video.pixel_format).bits
+    if encoding.layout.bits < bits:
+        losses.append(f"{bits} bits a sample become {encoding.layout.bits}: {encoding.codec} takes no more here")
+    if info.video.is_interlaced and not encoding.marks_fields:
+        losses.append(
+            f"the mark that frames are interlaced is left out: {encoding.codec} has none, libx264 and ffv1 do"
+        )
     if info.chapters and not container.holds_chapters:
         losses.append(f"{info.chapters} chapters are left out: {container} holds none, .mkv and .mp4 do")
     if info.video.display_matrix is not None and not container.holds_display_matrix:
         losses.append(f"the picture will not be turned upright: {container} can't say so, .mkv and .mp4 can")
-    if "title" in reader.metadata and not container.holds_tags:
-        losses.append(f"the title and other tags are left out: {container} holds none, .mkv and .mp4 do")
+    losses += _tag_losses("the film's", reader.metadata, container.tags, container)
+    for stream in reader.streams:
+        losses += _tag_losses(f"stream {stream.index}'s", stream.metadata, container.stream_tags, container)
     if not container.holds_times and info.container not in _WITHOUT_TIMES:
         losses.append(f"times are left out: {container} holds none, and is shown at a constant rate")
     return losses
+
+
+def _tag_losses(
+    whose: str, metadata: Mapping[str, str], held: frozenset[str] | None, container: Container
+) -> list[str]:
+    lost = [name for name in lasting_tags(metadata) if held is not None and name.lower() not in held]
+    return [f"{whose} tags {', '.join(lost)} are left out: {container} has no place for them, .mkv has"] if lost else []

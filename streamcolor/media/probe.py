@@ -12,6 +12,7 @@ from av.buffer import Buffer
 from av.stream import Disposition
 
 from ..errors import InputError, OptionError
+from .matroska import Cropping, read_cropping
 from .pixels import ColorTags, color_tags
 from .sources import Source
 from .timing import parse_time
@@ -87,6 +88,8 @@ class FilmInfo:
     streams: tuple[StreamInfo, ...]
     #: Chapters that the container names.
     chapters: int
+    #: What the container says is not to be shown of the picture.
+    cropping: Cropping
 
 
 def _kinds(container: av.container.InputContainer) -> str:
@@ -126,6 +129,7 @@ def describe(
         video=_describe_video(source, stream, first, duration),
         streams=tuple(_describe_stream(stream) for stream in container.streams),
         chapters=len(container.chapters()),
+        cropping=read_cropping(source.path) if source.path is not None and source.is_seekable else Cropping(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -32,18 +33,22 @@ class SubtitleConverter:
         self._encoder.subtitle_header = self._decoder.subtitle_header
         self.stream.time_base = _TIME_BASE
 
-    def convert(self, packet: av.Packet[Any]) -> av.Packet[Any] | None:
-        """The packet in the other codec; None for one that shows nothing, such as MP4's pauses, or is damaged."""
+    def convert(self, packet: av.Packet[Any]) -> Iterator[av.Packet[Any]]:
+        """The packet in the other codec; none for one that shows nothing, such as MP4's pauses, or is damaged."""
         try:
             subtitle = self._decoder.decode2(packet)
         except av.error.FFmpegError:
-            return None
+            return
         if subtitle is None or not len(subtitle) or packet.pts is None:
-            return None
+            return
         converted = self._encoder.encode_subtitle(subtitle)
         time_base = packet.time_base
         converted.pts = converted.dts = round(packet.pts * time_base / _TIME_BASE)
         converted.duration = round((packet.duration or 0) * time_base / _TIME_BASE)
         converted.time_base = _TIME_BASE
         converted.stream = self.stream
-        return converted
+        yield converted
+
+    def flush(self) -> Iterator[av.Packet[Any]]:
+        """Nothing: each packet is done by itself."""
+        return iter(())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from fractions import Fraction
 from types import TracebackType
@@ -18,19 +17,20 @@ from av.rational import AVRational
 from av.subtitles.stream import SubtitleStream
 
 from ..errors import OutputError, PipeClosedError
+from .containers import Container
+from .matroska import set_shown
 from .pixels import FieldMarker
 from .plan import Fate, Plan
 from .reader import FilmReader
+from .sound import SoundConverter
 from .subtitles import SubtitleConverter
+from .tags import lasting_tags
 from .targets import FileTarget, Target
 from .timing import FrameClock
 from .verify import FrameDigests
 
-#: Tags that describe the source's own coding, as FFmpeg and mkvmerge write them; untrue of the coloured film.
-_MEASURED = re.compile(
-    r"encoder$|DURATION|BPS|NUMBER_OF_|_STATISTICS_|SOURCE_ID|major_brand|minor_version|compatible_brands",
-    re.IGNORECASE,
-)
+#: Seconds that a packet can last; beyond, it is a mark for "unknown", which some containers refuse.
+_LONGEST = 24 * 60 * 60
 #: Frames a second of films that do not say theirs.
 _RATE = Fraction(25)
 
@@ -46,9 +46,10 @@ class FilmWriter:
 
     def __init__(self, target: Target, plan: Plan, reader: FilmReader) -> None:
         self._target = target
+        self._plan = plan
         self._file = target.open(plan.container)
         self._copies: dict[int, av.stream.Stream] = {}
-        self._converters: dict[int, SubtitleConverter] = {}
+        self._converters: dict[int, SubtitleConverter | SoundConverter] = {}
         self._last_dts: dict[int, int] = {}
         self._format_flags = FormatFlags(self._file.format.flags)
         #: Ticks by which times of decoding must grow.
@@ -57,11 +58,11 @@ class FilmWriter:
         #: Copied packets whose times ran back and were moved up to the packet before.
         self.times_mended = 0
         try:
-            self._file.metadata.update(_tags(reader.metadata))
+            self._file.metadata.update(lasting_tags(reader.metadata))
             if plan.container.holds_chapters:
                 self._file.set_chapters(reader.chapters)
             for stream in reader.streams:
-                self._add(stream, plan, reader)
+                self._add(stream, reader)
             self._guarded(self._file.start_encoding)
             for index, cover in reader.covers.items():
                 if index in self._copies:
@@ -72,14 +73,14 @@ class FilmWriter:
                 raise OutputError(f"{target.name} can't be written: {error}") from error
             raise
 
-    def _add(self, source: av.stream.Stream, plan: Plan, reader: FilmReader) -> None:
+    def _add(self, source: av.stream.Stream, reader: FilmReader) -> None:
+        plan = self._plan
         fate = plan.streams[source.index]
         stream: av.stream.Stream
         if fate.fate is Fate.COLOURED:
-            stream = self._video = self._add_video(plan, reader)
-        elif fate.fate is Fate.CONVERTED and isinstance(source, SubtitleStream) and plan.container.text_codec:
-            converter = SubtitleConverter(source, self._file, plan.container.text_codec)
-            self._converters[source.index] = converter
+            stream = self._video = self._add_video(reader)
+        elif fate.fate is Fate.CONVERTED and isinstance(source, SubtitleStream | av.AudioStream):
+            converter = self._converters[source.index] = self._converter(source, plan.container)
             stream = converter.stream
         elif fate.fate is not Fate.COPIED:
             return
@@ -90,11 +91,14 @@ class FilmWriter:
             stream = self._copies[source.index] = self._file.add_stream_from_template(source, opaque=True)
             if plan.container.muxer == reader.info.container == "mpegts":
                 stream.id = source.id
-        stream.metadata.update(_tags(source.metadata))
+        stream.metadata.update(lasting_tags(source.metadata))
+        language = source.metadata.get("language", "")
+        if language in plan.container.languages:
+            stream.metadata["language"] = plan.container.languages[language]
         stream.disposition = source.disposition
 
-    def _add_video(self, plan: Plan, reader: FilmReader) -> av.VideoStream:
-        video, encoding = reader.info.video, plan.encoding
+    def _add_video(self, reader: FilmReader) -> av.VideoStream:
+        video, encoding = reader.info.video, self._plan.encoding
         rate = video.rate or _RATE
         stream = self._file.add_stream(encoding.codec, rate=rate, options=dict(encoding.settings))
         assert isinstance(stream, av.VideoStream)
@@ -119,6 +123,15 @@ class FilmWriter:
         )
         stream.time_base = self._clock.time_base
         return stream
+
+    def _converter(
+        self, source: SubtitleStream | av.AudioStream, container: Container
+    ) -> SubtitleConverter | SoundConverter:
+        if isinstance(source, SubtitleStream):
+            assert container.text_codec is not None, "the plan says so"
+            return SubtitleConverter(source, self._file, container.text_codec)
+        assert container.sound_codec is not None, "the plan says so"
+        return SoundConverter(source, self._file, container.sound_codec)
 
     def _attach_cover(self, source: av.stream.Stream, picture: bytes) -> None:
         codec = source.codec_context.codec.canonical_name
@@ -173,9 +186,7 @@ class FilmWriter:
             packet.stream = self._copies[index]
             self._mux([packet])
         elif index in self._converters:
-            converted = self._converters[index].convert(packet)
-            if converted is not None:
-                self._mux([converted])
+            self._mux(self._converters[index].convert(packet))
 
     def finish(self) -> None:
         """Write what the encoder still holds, close the film and make it stay.
@@ -185,13 +196,18 @@ class FilmWriter:
             PipeClosedError: nobody reads the pipe any more.
         """
         self._guarded(lambda: self._encode(None))
+        for converter in self._converters.values():
+            self._mux(converter.flush())
         index = self._video.index
         self._guarded(self._file.close)
-        if self._digests is not None and isinstance(self._target, FileTarget):
-            self._digests.check(self._target.unfinished, index, self._target.name)
+        if isinstance(self._target, FileTarget):
+            if self._plan.shown_size is not None:
+                set_shown(self._target.unfinished, self._plan.shown_size, self._plan.cropping)
+            if self._digests is not None:
+                self._digests.check(self._target.unfinished, index, self._target.name)
         self._target.keep()
 
-    def _mux(self, packets: list[av.Packet[Any]]) -> None:
+    def _mux(self, packets: Iterable[av.Packet[Any]]) -> None:
         for packet in packets:
             self._put_in_order(packet)
             self._guarded(lambda: self._file.mux_one(packet))  # noqa: B023
@@ -203,6 +219,8 @@ class FilmWriter:
             return
         packet.rescale_ts(AVRational(stream.time_base))
         assert packet.dts is not None
+        if (packet.duration or 0) * stream.time_base > _LONGEST:
+            packet.duration = 0
         last = self._last_dts.get(stream.index)
         if last is not None and packet.dts < last + self._step:
             self.times_mended += packet.dts < last and stream is not self._video
@@ -232,7 +250,3 @@ class FilmWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
-
-
-def _tags(metadata: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in metadata.items() if not _MEASURED.match(name)}
