@@ -173,7 +173,7 @@ def _probe(source: Path, as_json: bool, debug: bool) -> None:
             seconds = None if info.duration is None else float(info.duration)
             found = {"path": str(source), "container": info.container, "seconds": seconds, "streams": streams}
             found |= {"frames": info.video.frames, "chapters": info.chapters}
-            print(json.dumps(found | {"output": str(output), "losses": plan.losses}))
+            print(json.dumps(found | {"output": str(output), "losses": plan.losses, "changes": plan.changes}))
         else:
             _print_film(info, plan, output)
 
@@ -188,7 +188,7 @@ def _print_film(info: FilmInfo, plan: Plan, output: Path) -> None:
         row = (stream.kind, stream.codec, stream.language or "", stream.title or "", stream.details)
         table.add_row(str(stream.index), *row, str(fate))
     OUT.print(table)
-    for line in plan.losses:
+    for line in (*plan.losses, *plan.changes):
         OUT.print(f"note: {line}")
 
 

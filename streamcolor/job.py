@@ -79,7 +79,7 @@ def run_job(
             raise OutputError(f"{output or path} would not be the whole film: {'; '.join(plan.losses)}")
         target: Target = PipeTarget() if path is None else FileTarget(path, overwrite=options.overwrite)
         if announce is not None:
-            for line in plan.losses:
+            for line in (*plan.losses, *plan.changes):
                 announce(line)
         writer = stack.enter_context(FilmWriter(target, plan, reader))
         video = reader.info.video
@@ -105,7 +105,7 @@ def run_job(
         with colorizer.times.measure("encode"):
             writer.finish()
         engine, spec = colorizer.engine.description, colorizer.engine.spec
-        notes = [*plan.losses, *_what_happened(reader, writer, colorizer, options)]
+        notes = [*plan.losses, *plan.changes, *_what_happened(reader, writer, colorizer, options)]
     seconds = time.perf_counter() - begin
     return Report(
         input=found.name,

@@ -302,6 +302,22 @@ def _judge_same(*names: str) -> Judge:
     return judge
 
 
+def _cropped(folder: Path) -> Path:
+    whole = _film()(folder)
+    film = folder / "cropped.mkv"
+    strangers.mkvmerge("-o", film, "--cropping", "0:8,2,8,2", whole)
+    return film
+
+
+def _judge_cropping(source: Path, output: Path) -> str:
+    old, new = (strangers.mediainfo(path, "Video") for path in (source, output))
+    if new.get("Width") != old["Width"]:
+        return LEFT_OUT
+    sizes = ("Width", "Height", "Width_Original", "Height_Original")
+    assert [old[name] for name in sizes] == [new[name] for name in sizes] == ["48", "44", "64", "48"]
+    return KEPT
+
+
 def _judge_fields(source: Path, output: Path) -> str:
     entries = ("-select_streams", "v:0", "-show_frames", "-show_entries", "frame=interlaced_frame,top_field_first")
     old, new = (
@@ -404,6 +420,7 @@ FEATURES = (
     Feature("times: an hour late", _late, _judge_offset),
     Feature("times: edit list, sound against picture", _edited, _judge_offset),
     Feature("shape of pixels", _film("-vf", "scale=720:576,setsar=16/15"), _judge_same("sample_aspect_ratio")),
+    Feature("cropping (of Matroska)", _cropped, _judge_cropping),
     Feature("turned picture (display matrix)", _turned, _judge_rotation),
     Feature("fields, top first", _interlaced("tff"), _judge_fields),
     Feature("fields, bottom first", _interlaced("bff"), _judge_fields),

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-TOOLS = ("ffmpeg", "ffprobe", "mkvmerge", "mkvpropedit", "mediainfo", "mpv", "x264")
+TOOLS = ("ffmpeg", "ffprobe", "mkvmerge", "mediainfo", "mpv", "x264")
 
 
 def missing_tools() -> list[str]:
@@ -32,6 +32,11 @@ def _run(*command: object) -> str:
 def ffmpeg(*arguments: object) -> str:
     """Run ffmpeg, overwriting; what it prints."""
     return _run("ffmpeg", "-nostdin", "-v", "error", "-y", *arguments)
+
+
+def mkvmerge(*arguments: object) -> str:
+    """Run mkvmerge; what it prints."""
+    return _run("mkvmerge", *arguments)
 
 
 def ffprobe(path: Path, *arguments: object) -> dict[str, Any]:
@@ -102,7 +107,7 @@ def chapters(path: Path) -> list[tuple[float, float, str]]:
 
 def attachments(path: Path) -> list[tuple[str, int]]:
     """Name and size of what mkvmerge finds attached; nothing where it does not read the container."""
-    found = json.loads(_run("mkvmerge", "-J", path))
+    found = json.loads(mkvmerge("-J", path))
     return [(file["file_name"], file["size"]) for file in found.get("attachments", [])]
 
 

@@ -52,6 +52,8 @@ class Container:
     holds_data: bool = False
     #: Whether it holds a time for each frame.
     holds_times: bool = True
+    #: Whether times may lie before 0, as sound's often do that an encoder primed.
+    holds_negative_times: bool = False
     #: Names of the tags that it holds, such as the title; None where it holds any.
     tags: frozenset[str] | None = None
     #: Names of the tags that it holds for each stream; None where it holds any.
@@ -107,8 +109,20 @@ _MP4_TAGS = _MOV_TAGS - {"location", "make", "model"} | {
 }
 # QuickTime numbers languages; FFmpeg knows the numbers by these codes.
 _MOV_LANGUAGES = {
-    **{"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi", "fas": "per", "sqi": "alb"},
-    **{"fre": "fra", "rum": "ron", "cze": "ces", "slo": "slk", "mkd": "mac", "hye": "arm", "kat": "geo"},
+    "deu": "ger",
+    "nld": "dut",
+    "ell": "gre",
+    "isl": "ice",
+    "zho": "chi",
+    "fas": "per",
+    "sqi": "alb",
+    "fre": "fra",
+    "rum": "ron",
+    "cze": "ces",
+    "slo": "slk",
+    "mkd": "mac",
+    "hye": "arm",
+    "kat": "geo",
 }
 _TRACK_TAGS = frozenset({"language", "title", "handler_name", "timecode", "creation_time"})
 
@@ -145,12 +159,13 @@ _CONTAINERS = (
         (".mp4", ".m4v"),
         text_codec="mov_text",
         sound_codec="flac",
+        holds_negative_times=True,
         tags=_MP4_TAGS,
         stream_tags=_TRACK_TAGS,
         holds_covers=True,
         holds_data=True,
         holds_display_matrix=True,
-        stream_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+        stream_options={"movflags": "frag_keyframe+delay_moov+default_base_moof"},
     ),
     Container(
         "mov",
@@ -158,12 +173,13 @@ _CONTAINERS = (
         (".mov",),
         text_codec="mov_text",
         sound_codec="alac",
+        holds_negative_times=True,
         tags=_MOV_TAGS,
         languages=_MOV_LANGUAGES,
         stream_tags=_TRACK_TAGS,
         holds_data=True,
         holds_display_matrix=True,
-        stream_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+        stream_options={"movflags": "frag_keyframe+delay_moov+default_base_moof"},
     ),
     Container(
         "webm",
@@ -195,7 +211,7 @@ _CONTAINERS = (
     ),
     # More than 8 bits are an extension of YUV4MPEG2, which its readers know.
     Container("yuv4mpegpipe", "rawvideo", (".y4m",), options={"strict": "experimental"}, **_VIDEO_ONLY),
-    Container("rawvideo", "rawvideo", (".yuv",), **_VIDEO_ONLY),
+    Container("rawvideo", "rawvideo", (".yuv",), holds_shape=False, **_VIDEO_ONLY),
 )
 
 

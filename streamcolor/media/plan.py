@@ -58,6 +58,8 @@ class Plan:
     streams: tuple[StreamPlan, ...]
     #: What the output will lack or change, each in a line for people.
     losses: tuple[str, ...]
+    #: What is put otherwise without anything's being lost.
+    changes: tuple[str, ...]
     #: Size at which the picture is shown, where MKVToolNix is to write that into the complete output.
     shown_size: tuple[int, int] | None
     #: What of the picture is not shown; written with it.
@@ -90,7 +92,15 @@ def plan_film(reader: FilmReader, container: Container, encoding: Encoding, *, s
             f"{what} are left out: {container} can't say it here; an .mkv file can, with MKVToolNix installed"
         )
         shown = None
-    return Plan(container, encoding, streams, tuple(losses), shown, cropping)
+    return Plan(container, encoding, streams, tuple(losses), _changes(reader, container), shown, cropping)
+
+
+def _changes(reader: FilmReader, container: Container) -> tuple[str, ...]:
+    same = container.is_matroska and reader.info.container.startswith("matroska")  # it has a way of its own
+    if reader.earliest >= 0 or container.holds_negative_times or not container.holds_times or same:
+        return ()
+    shift = float(-reader.earliest)
+    return (f"everything is shown {shift:.3f} s later, together: {container} holds no times before 0, .mp4 does",)
 
 
 def _shown_size(video: VideoInfo, cropping: Cropping) -> tuple[int, int]:

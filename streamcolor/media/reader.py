@@ -137,6 +137,11 @@ class FilmReader:
         return time - self._shift
 
     @property
+    def earliest(self) -> Fraction:
+        """The earliest time up to the first frame, in seconds, less ``start``."""
+        return min((_begin(item) for item in self._first), default=Fraction(0)) if not self._shift else Fraction(0)
+
+    @property
     def joins(self) -> int:
         """Places, so far, at which the film's times jumped back and were made to go on."""
         return self._timeline.joins

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, BinaryIO, Protocol
 
 import av
 import av.container
@@ -15,6 +17,8 @@ import av.error
 
 from ..errors import OutputError
 from .containers import Container
+
+_Y4M = "yuv4mpegpipe"
 
 
 class Target(Protocol):
@@ -25,8 +29,8 @@ class Target(Protocol):
     #: Whether what was written can be gone back to.
     is_seekable: bool
 
-    def open(self, container: Container) -> av.container.OutputContainer:
-        """An empty file of this container."""
+    def open(self, container: Container, pixel_aspect: Fraction) -> av.container.OutputContainer:
+        """An empty film in this container; ``pixel_aspect`` is for YUV4MPEG2's header."""
 
     def keep(self) -> None:
         """Make what was written, and closed, stay."""
@@ -49,19 +53,23 @@ class FileTarget:
         self.path = path
         self._overwrite = overwrite
         _check_output(path, overwrite=overwrite)
+        self._file: BinaryIO | None = None
         self.unfinished = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
 
-    def open(self, container: Container) -> av.container.OutputContainer:
+    def open(self, container: Container, pixel_aspect: Fraction) -> av.container.OutputContainer:
         """An empty file of this container.
 
         Raises:
             OutputError: it can't be made.
         """
         try:
-            self.unfinished.touch(exist_ok=False)
-            return av.open(
-                str(self.unfinished.absolute()), "w", format=container.muxer, container_options=container.options
-            )
+            if container.muxer == _Y4M:
+                self._file = self.unfinished.open("xb")
+                sink: Any = _ShapedY4m(self._file.write, pixel_aspect)
+            else:
+                self.unfinished.touch(exist_ok=False)
+                sink = str(self.unfinished.absolute())
+            return av.open(sink, "w", format=container.muxer, container_options=container.options)
         except BaseException as error:  # an interrupt, too, leaves nothing behind
             self.discard()
             if isinstance(error, OSError):
@@ -75,6 +83,8 @@ class FileTarget:
             OutputError: another file took the name meanwhile.
         """
         try:
+            if self._file is not None:
+                self._file.close()
             if self._overwrite:
                 self.unfinished.replace(self.path)
             else:
@@ -86,6 +96,9 @@ class FileTarget:
 
     def discard(self) -> None:
         """Remove what was written; the output's name stays as it was."""
+        if self._file is not None:
+            with suppress(OSError):  # a full disk
+                self._file.close()
         self.unfinished.unlink(missing_ok=True)
 
 
@@ -98,14 +111,15 @@ class PipeTarget:
     def __init__(self) -> None:
         self._descriptor: int | None = None
 
-    def open(self, container: Container) -> av.container.OutputContainer:
-        """An empty film of this container, each packet of which is passed on at once."""
+    def open(self, container: Container, pixel_aspect: Fraction) -> av.container.OutputContainer:
+        """An empty film in this container, each packet of which is passed on at once."""
         if sys.__stdout__ is not None:
             sys.__stdout__.flush()
         self._descriptor = os.dup(1)
         os.dup2(2, 1)
         options = container.options | container.stream_options | {"flush_packets": "1"}
-        return av.open(self, "w", format=container.muxer, container_options=options)
+        sink = _ShapedY4m(self.write, pixel_aspect) if container.muxer == _Y4M else self
+        return av.open(sink, "w", format=container.muxer, container_options=options)
 
     def write(self, data: bytes) -> int:
         """Pass bytes on; FFmpeg calls this."""
@@ -126,6 +140,21 @@ class PipeTarget:
                 os.dup2(self._descriptor, 1)
                 os.close(self._descriptor)
             self._descriptor = None
+
+
+class _ShapedY4m:
+    """Passes YUV4MPEG2 on with the shape of pixels in its header, which PyAV can't make FFmpeg write."""
+
+    def __init__(self, write: Callable[[bytes], int], pixel_aspect: Fraction) -> None:
+        self._write = write
+        self._field = b" A%d:%d" % pixel_aspect.as_integer_ratio()
+        self._is_header = True
+
+    def write(self, data: bytes) -> int:
+        """Pass bytes on; the first ones hold the header."""
+        self._write(data.replace(b" A0:0", self._field, 1) if self._is_header else data)
+        self._is_header = False
+        return len(data)
 
 
 def _check_output(path: Path, *, overwrite: bool) -> None:

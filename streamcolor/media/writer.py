@@ -47,13 +47,12 @@ class FilmWriter:
     def __init__(self, target: Target, plan: Plan, reader: FilmReader) -> None:
         self._target = target
         self._plan = plan
-        self._file = target.open(plan.container)
+        self._file = target.open(plan.container, reader.info.video.pixel_aspect)
         self._copies: dict[int, av.stream.Stream] = {}
         self._converters: dict[int, SubtitleConverter | SoundConverter] = {}
         self._last_dts: dict[int, int] = {}
-        self._format_flags = FormatFlags(self._file.format.flags)
         #: Ticks by which times of decoding must grow.
-        self._step = 0 if FormatFlags.ts_nonstrict in self._format_flags else 1
+        self._step = 0 if FormatFlags.ts_nonstrict in FormatFlags(self._file.format.flags) else 1
         self._digests = FrameDigests() if plan.encoding.verified else None
         #: Copied packets whose times ran back and were moved up to the packet before.
         self.times_mended = 0
@@ -118,10 +117,9 @@ class FilmWriter:
         self._clock = FrameClock(
             video.time_base,
             max(1, round(1 / rate / video.time_base)),
-            # A live MP4's fragments can't say that decoding begins earlier.
-            may_begin_earlier=FormatFlags.ts_negative in self._format_flags and self._target.is_seekable,
+            may_begin_earlier=self._plan.container.holds_negative_times,
         )
-        stream.time_base = self._clock.time_base
+        stream.time_base = self._clock.time_base if self._plan.container.holds_times else encoder.time_base
         return stream
 
     def _converter(
@@ -167,7 +165,7 @@ class FilmWriter:
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         packets = self._video.encode(frame)
-        for packet in packets:
+        for packet in packets if self._plan.container.holds_times else ():
             assert packet.pts is not None, "encoders give every packet's"
             shown, decoded = packet.pts, packet.pts if packet.dts is None else packet.dts
             packet.pts, packet.dts, packet.duration = self._clock.times(shown, decoded)
