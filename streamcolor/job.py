@@ -167,17 +167,13 @@ def _what_happened(reader: FilmReader, writer: FilmWriter, colorizer: Colorizer,
     if reader.frames_lost:
         hint = _hint(options) if options.input_format == "rawvideo" else ""
         notes.append(f"{name} is damaged: about {reader.frames_lost} frames could not be decoded{hint}")
-    if reader.joins:
-        notes.append(
-            f"{name}'s times jump back {reader.joins} times, as where films were joined; they were made to go on"
-        )
-    if reader.times_mended:
-        notes.append(f"{reader.times_mended} frames' times ran back; they have the time of the frame before")
-    if writer.times_mended:
-        notes.append(f"{writer.times_mended} packets' times ran back; they have the time of the packet before")
-    if colorizer.colours_reused:
-        notes.append(f"{colorizer.colours_reused} frames have the colours of the one before, since time was short")
-    return notes
+    counts = {
+        "places where its times jump back, as where films were joined, and were made to go on": reader.joins,
+        "frames whose times ran back, and have the time of the frame before": reader.times_mended,
+        "copied packets whose times ran back, and have the time of the one before": writer.times_mended,
+        "frames that have the colours of the one before, since time was short": colorizer.colours_reused,
+    }
+    return [*notes, *(f"{name}: {what}: {count}" for what, count in counts.items() if count)]
 
 
 def _hint(options: FilmOptions) -> str:

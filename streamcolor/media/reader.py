@@ -21,6 +21,8 @@ from .timing import Timeline, to_ticks
 
 #: Seeks land after the place asked for in some containers; then one asks for these many seconds earlier.
 _SEEK_BACK = (0, 2, 10, 60)
+#: FFmpeg's own limit.
+_MOST_STREAMS = 1000
 #: Seconds by which the streams of a film may lag behind each other.
 _INTERLEAVING = 10
 
@@ -74,6 +76,11 @@ class FilmReader:
     def _open(self) -> None:
         self._container, self._pipe = self.source.open()
         try:
+            if len(self._container.streams) >= _MOST_STREAMS:
+                raise InputError(
+                    f"{self.source.name} has {_MOST_STREAMS} streams or more, of which FFmpeg reads no more; "
+                    "take what you need of it first, for example with mkvmerge"
+                )
             self._video = film_stream(self.source, self._container)
         except InputError:
             self._container.close()
