@@ -145,8 +145,8 @@ def test_each_field_is_coloured_by_its_own_picture() -> None:
 def test_fields_keep_their_marks_from_gray_too(tmp_path: Path) -> None:
     film = tmp_path / "film.mkv"
     strangers.ffmpeg(
-        *("-f", "lavfi", "-i", "testsrc2=s=96x64:r=50:d=0.4,interlace=scan=bff,format=gray,setfield=bff"),
-        *("-c:v", "ffv1", "-pix_fmt", "gray", film),
+        *("-f", "lavfi", "-i", "testsrc2=s=96x64:r=50:d=0.4,interlace=scan=bff,format=gray"),
+        *("-vf", "setfield=bff", "-c:v", "ffv1", film),
     )
     output = streamcolor.colorize(film, codec="ffv1", **ENGINE).output
     entries = ("-show_frames", "-show_entries", "frame=interlaced_frame,top_field_first")
