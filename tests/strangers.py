@@ -91,10 +91,16 @@ def packet_times(path: Path, which: str) -> list[tuple[Fraction, Fraction]]:
 def frame_times(path: Path) -> tuple[list[Fraction], Fraction]:
     """Times of the frames in seconds, in the order in which they are shown, and the tick they are counted in."""
     found = ffprobe(
-        path, "-select_streams", "v:0", "-show_streams", "-show_frames", "-show_entries", "stream=time_base:frame=pts"
+        path,
+        "-select_streams",
+        "v:0",
+        "-show_streams",
+        "-show_frames",
+        "-show_entries",
+        "stream=time_base:frame=best_effort_timestamp",
     )
     base = Fraction(found["streams"][0]["time_base"])
-    return [int(frame["pts"]) * base for frame in found["frames"] if "pts" in frame], base
+    return [int(frame["best_effort_timestamp"]) * base for frame in found["frames"]], base
 
 
 def chapters(path: Path) -> list[tuple[float, float, str]]:

@@ -111,12 +111,14 @@ _RAW_FORMATS = [f"yuv{sampling}p{bits}" for sampling in ("420", "422", "444") fo
 
 
 def _fits(codec: str, pix_fmt: str, video: VideoInfo) -> bool:
-    """Whether an encoder takes a format at the film's size: x264 and x265 want whole chroma samples."""
+    """Whether an encoder takes a format at the film's size: x264 and x265 want whole chroma samples, in each field."""
+    if codec not in ("libx264", "libx265"):
+        return True
     pixel_format = av.VideoFormat(pix_fmt, video.width, video.height)
-    halves = (video.width % 2 and pixel_format.chroma_width() < video.width) or (
-        video.height % 2 and pixel_format.chroma_height() < video.height
-    )
-    return not (halves and codec in ("libx264", "libx265"))
+    fields = 2 if video.is_interlaced and codec == "libx264" else 1
+    columns = 2 if pixel_format.chroma_width() < video.width else 1
+    rows = (2 if pixel_format.chroma_height() < video.height else 1) * fields
+    return video.width % columns == 0 and video.height % rows == 0
 
 
 def _asked_layout(codec: str, pix_fmt: str, formats: list[str], video: VideoInfo) -> Layout:

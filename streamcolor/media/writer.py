@@ -113,7 +113,8 @@ class FilmWriter:
             encoder.flags |= Flags.interlaced_dct | Flags.interlaced_me
         if video.display_matrix is not None:
             stream.set_display_matrix(video.display_matrix)
-        self._fields = FieldMarker(video.top_field_first) if video.is_interlaced else None
+        is_new = encoding.layout.name != video.pixel_format  # else frames come with all that the source's had
+        self._fields = FieldMarker(video.top_field_first) if video.is_interlaced and is_new else None
         self._clock = FrameClock(
             video.time_base,
             max(1, round(1 / rate / video.time_base)),
@@ -156,7 +157,7 @@ class FilmWriter:
         assert pts is not None, "the reader sets every frame's"
         if self._digests is not None:
             self._digests.add(frame)
-        if self._fields is not None and not frame.interlaced_frame:
+        if self._fields is not None:
             frame = self._fields.mark(frame)
         encoder = self._video.codec_context
         frame.pts = self._clock.number(pts, frame.duration)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import struct
 from fractions import Fraction
@@ -155,6 +156,19 @@ def test_fields_keep_their_marks_from_gray_too(tmp_path: Path) -> None:
         assert {(frame["interlaced_frame"], frame["top_field_first"]) for frame in frames} == {(1, 0)}
 
 
+def test_interlaced_films_of_486_lines_are_encoded_whole(tmp_path: Path) -> None:
+    """NTSC's D1 pictures: half a chroma line in each field of 4:2:0, so 4:2:2."""
+    film = tmp_path / "film.mkv"
+    strangers.ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x486:r=60000/1001:d=0.2,format=yuv420p", "-vf", "interlace=scan=bff"),
+        *("-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-top", 0, film),
+    )
+    report = streamcolor.colorize(film, **ENGINE)
+    assert report.encoding == "libx264 yuv422p"
+    frame = strangers.ffprobe(report.output, "-show_frames")["frames"][0]
+    assert (frame["height"], frame["interlaced_frame"], frame["top_field_first"]) == (486, 1, 0)
+
+
 def test_more_streams_than_ffmpeg_reads_are_refused_with_a_way_out(tmp_path: Path) -> None:
     words = tmp_path / "words.srt"
     words.write_text("1\n00:00:00,000 --> 00:00:01,000\nWords\n")
@@ -272,3 +286,86 @@ def test_source_is_untouched_and_nothing_hidden_is_left(tmp_path: Path) -> None:
     streamcolor.colorize(source, codec="archive", **ENGINE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.color.mkv", "film.mkv"]
     assert hashlib.sha256(source.read_bytes()).digest() == digest
+
+
+@pytest.mark.parametrize(
+    ("suffix", "video", "sound"),
+    [
+        (".avi", "mpeg4", "libmp3lame"),
+        (".ogv", "libtheora", "libvorbis"),
+        (".webm", "libvpx", "libopus"),
+        (".ts", "mpeg2video", "mp2"),
+        (".mpg", "mpeg1video", "mp2"),
+        (".mov", "mjpeg", "pcm_s16be"),
+        (".mp4", "mpeg4", "aac"),
+        (".nut", "ffv1", "flac"),
+        (".wmv", "wmv2", "wmav2"),
+        (".flv", "flv1", "aac"),
+    ],
+)
+def test_films_of_all_kinds_come_in_with_their_sound(tmp_path: Path, suffix: str, video: str, sound: str) -> None:
+    source = tmp_path / f"film{suffix}"
+    made = ("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=2", "-f", "lavfi", "-i", "sine=r=44100:d=2")
+    pix_fmt = "yuvj420p" if video == "mjpeg" else "yuv420p"
+    strangers.ffmpeg(*made, "-c:v", video, "-pix_fmt", pix_fmt, "-c:a", sound, source)
+    output = streamcolor.colorize(source, tmp_path / "out.mkv", **ENGINE).output
+    before, after = (strangers.frame_times(path)[0] for path in (source, output))
+    assert [float(time - after[0]) for time in after] == pytest.approx(
+        [float(time - before[0]) for time in before], abs=1.1e-3
+    )
+    assert len(before) >= 49
+    assert len(strangers.streams(output, "audio")) == 1
+    heard, expected = strangers.sound(output), strangers.sound(source)  # MP4's edit list hides what primed the encoder
+    np.testing.assert_allclose(heard[-len(expected) :], expected, atol=2**-15)
+
+
+def with_pulldown(mpeg2: bytes) -> bytes:
+    """MPEG-2 video whose frames are shown for two and three fields in turn (ISO/IEC 13818-2, 6.2.2.3 and 6.2.3.1)."""
+    content = bytearray(mpeg2)
+    pictures, at = 0, content.find(b"\x00\x00\x01\xb5")
+    while at >= 0:
+        if content[at + 4] >> 4 == 1:
+            content[at + 5] &= ~0x08  # not a progressive sequence
+        elif content[at + 4] >> 4 == 8:
+            top_field_first, repeat_first_field = ((1, 1), (0, 0), (0, 1), (1, 0))[pictures % 4]
+            content[at + 7] = content[at + 7] & ~0x82 | top_field_first << 7 | repeat_first_field << 1
+            content[at + 8] |= 0x80  # a progressive frame
+            pictures += 1
+        at = content.find(b"\x00\x00\x01\xb5", at + 4)
+    return bytes(content)
+
+
+def test_soft_telecine_keeps_its_times_and_its_whole_frames(tmp_path: Path) -> None:
+    raw, film = tmp_path / "film.m2v", tmp_path / "film.mkv"
+    made = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=30000/1001:d=1", "-c:v", "mpeg2video", "-bf", 0)
+    strangers.ffmpeg(*made, "-pix_fmt", "yuv420p", raw)
+    raw.write_bytes(with_pulldown(raw.read_bytes()))
+    strangers.ffmpeg("-fflags", "+genpts", "-i", raw, "-c", "copy", film)
+    before, _ = strangers.frame_times(film)
+    lengths = {round(float(after - time) * 60000 / 1001) for time, after in itertools.pairwise(before)}
+    assert lengths == {2, 3}, "or else this shows nothing"
+    output = streamcolor.colorize(film, **ENGINE).output
+    after, _ = strangers.frame_times(output)
+    assert after == before
+    frames = strangers.ffprobe(output, "-show_frames")["frames"]
+    assert {frame["interlaced_frame"] for frame in frames} == {0}
+
+
+def test_times_that_run_back_a_little_are_moved_up_and_counted(tmp_path: Path) -> None:
+    source = Film(codec="ffv1", pts=range(25)).write(tmp_path / "film.mkv")
+    film = tmp_path / "uneasy.mkv"
+    with av.open(str(source)) as old, av.open(str(film), "w") as new:
+        copy = new.add_stream_from_template(old.streams.video[0], opaque=True)
+        for number, packet in enumerate(old.demux(video=0)):
+            if packet.size:
+                packet.dts = packet.pts - 100
+                packet.pts -= 60 * (number % 5 == 4)
+                packet.stream = copy
+                new.mux(packet)
+    before, _ = strangers.frame_times(film)
+    assert before != sorted(before), "or else this shows nothing"
+    report = streamcolor.colorize(film, codec="ffv1", **ENGINE)
+    after, _ = strangers.frame_times(report.output)
+    assert len(after) == len(before) == 25
+    assert after == [max(before[: number + 1]) for number in range(25)]
+    assert any("times ran back" in note and note.endswith(": 5") for note in report.notes)
