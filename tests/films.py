@@ -14,6 +14,9 @@ import cv2
 import numpy as np
 from skimage import data
 
+#: The command line, wherever it is run from.
+STREAMCOLOR = str(Path(sys.executable).with_name("streamcolor"))
+
 AUDIO_RATE = 48_000
 
 
@@ -181,7 +184,6 @@ def crops(count: int, size: tuple[int, int], seed: int) -> list[np.ndarray]:
 
 
 def streamcolor(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run the command line, by default from a folder where nothing of the project lies."""
-    command = [sys.executable, "-m", "streamcolor", *map(str, arguments)]
-    settings = {"cwd": "/", "timeout": 120} | options
-    return subprocess.run(command, capture_output=True, text=True, check=False, **settings)
+    """Run the command line."""
+    settings = {"timeout": 120} | options
+    return subprocess.run([STREAMCOLOR, *map(str, arguments)], capture_output=True, text=True, check=False, **settings)

@@ -47,7 +47,7 @@ def main(engine: str, size: str, rate: int, seconds: int) -> None:
     command = [sys.executable, "-m", "streamcolor", "colorize", "-", "-o", "-", "--low-latency", "--json"]
     command += ["--output-format", "nut", "--engine", engine]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd="/") as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None

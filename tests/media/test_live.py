@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,7 +17,7 @@ import pytest
 import streamcolor
 from streamcolor.engines import Engine
 
-from films import Film, decoded, luma_of, moving_luma, times
+from films import STREAMCOLOR, Film, decoded, luma_of, moving_luma, times
 from films import streamcolor as command
 
 RATE = 25
@@ -116,7 +115,7 @@ def test_two_hours_take_no_more_memory_than_ten_minutes() -> None:
     for minutes in (10, 120):
         made = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s=32x32:r=2:d={60 * minutes}"]
         made += ["-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]
-        coloured = [sys.executable, "-m", "streamcolor", "colorize", "-", "-o", "-", "--json"]
+        coloured = [STREAMCOLOR, "colorize", "-", "-o", "-", "--json"]
         coloured += ["--codec", "ffv1", "--engine", "onnxruntime"]
         with (
             subprocess.Popen(made, stdout=subprocess.PIPE) as source,

@@ -7,7 +7,6 @@ import itertools
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from fractions import Fraction
@@ -20,9 +19,9 @@ import strangers
 
 import streamcolor
 
-from films import Film, Sound, decoded, luma_of, moving_luma, packets, times
+from films import STREAMCOLOR, Film, Sound, decoded, luma_of, moving_luma, packets, times
 
-COMMAND = [sys.executable, "-m", "streamcolor", "colorize", "-", "-o", "-", "--engine", "onnxruntime"]
+COMMAND = [STREAMCOLOR, "colorize", "-", "-o", "-", "--engine", "onnxruntime"]
 
 
 def through(content: bytes, *arguments: object) -> subprocess.CompletedProcess[bytes]:
@@ -259,7 +258,7 @@ def test_an_archive_through_a_pipe_is_refused_with_a_way_out(film: Path) -> None
 
 
 def test_a_pipe_needs_an_output(film: Path) -> None:
-    done = subprocess.run(COMMAND[:5], input=film.read_bytes(), capture_output=True, check=False)
+    done = subprocess.run(COMMAND[:3], input=film.read_bytes(), capture_output=True, check=False)
     assert done.returncode == 2
     assert b"-o -" in done.stderr
 
