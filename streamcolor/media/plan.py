@@ -87,10 +87,8 @@ def plan_film(reader: FilmReader, container: Container, encoding: Encoding, *, s
     if cropping or (video.pixel_aspect != 1 and not container.holds_shape and not encoding.marks_shape):
         shown = _shown_size(video, cropping)
     if shown is not None and not (container.is_matroska and seekable and can_edit()):
-        what = f"the shape of pixels, {video.pixel_aspect}" + (", and the cropping" if cropping else "")
-        losses.append(
-            f"{what} are left out: {container} can't say it here; an .mkv file can, with MKVToolNix installed"
-        )
+        what = "the picture's cropping" if cropping else f"the shape of pixels, {video.pixel_aspect},"
+        losses.append(f"{what} is left out: {container} can't say it here; an .mkv file can, with MKVToolNix installed")
         shown = None
     return Plan(container, encoding, streams, tuple(losses), _changes(reader, container), shown, cropping)
 
