@@ -56,6 +56,7 @@ class FilmReader:
     ) -> None:
         self.source = source
         self._threads = "SLICE" if low_latency else "AUTO"
+        #: What was read to know the film, and everything after it.
         self._first: deque[_Item] = deque()
         self._size: tuple[int, int] | None = None
         #: Pictures of the film by the index of their stream, such as its poster.
@@ -91,7 +92,8 @@ class FilmReader:
         self._damaged = False
 
     def _rewind(self) -> None:
-        """Forget the times of what was read."""
+        """Begin to iterate from where the container stands."""
+        self._rest = self._items()
         self._timeline = Timeline()
         self._last_end = (self._video.start_time or 0) * (self._video.time_base or Fraction(1))
         self._last_time: Fraction | None = None
@@ -101,13 +103,13 @@ class FilmReader:
         self._time_base = self._video.time_base or Fraction(1, 90_000)
         rate = self._video.average_rate or self._video.guessed_rate
         self._frame_length = 1 / (rate or Fraction(25))
-        first = None
-        for item in self._items():
+        for item in self._rest:
             self._first.append(item)
             if isinstance(item, av.VideoFrame):
-                first = item
                 break
-        return describe(self.source, self._container, self._video, first)
+        first = self._first[-1] if self._first else None
+        frame = first if isinstance(first, av.VideoFrame) else None
+        return describe(self.source, self._container, self._video, frame)
 
     @property
     def video_stream(self) -> av.VideoStream:
@@ -208,7 +210,8 @@ class FilmReader:
             target = to_ticks(max(first, time - back), self._time_base)
             try:
                 self._container.seek(target, stream=self._video)
-                found = next((item for item in self._items() if isinstance(item, av.VideoFrame)), None)
+                self._rewind()
+                found = next((item for item in self._rest if isinstance(item, av.VideoFrame)), None)
                 self._container.seek(target, stream=self._video)
             except av.error.FFmpegError:  # raw streams have no index
                 break
@@ -221,7 +224,7 @@ class FilmReader:
     def _all_items(self) -> Iterator[_Item]:
         while self._first:
             yield self._first.popleft()
-        yield from self._items()
+        yield from self._rest
 
     def _items(self) -> Iterator[_Item]:
         """Everything that the film gives, with its own times."""

@@ -369,3 +369,12 @@ def test_times_that_run_back_a_little_are_moved_up_and_counted(tmp_path: Path) -
     assert len(after) == len(before) == 25
     assert after == [max(before[: number + 1]) for number in range(25)]
     assert any("times ran back" in note and note.endswith(": 5") for note in report.notes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_no_frame_of_a_short_film_is_lost(tmp_path: Path, count: int) -> None:
+    """Decoders that work on several frames at once give them all at the end."""
+    source = Film(pts=range(count), settings={"bf": "2"}).write(tmp_path / "film.mp4")
+    output = streamcolor.colorize(source, codec="libx264", crf=0, **ENGINE).output
+    for before, after in zip(decoded(source), decoded(output), strict=True):
+        np.testing.assert_array_equal(luma_of(before), luma_of(after))
