@@ -21,6 +21,8 @@ from .timing import Timeline, to_ticks
 
 #: Seeks land after the place asked for in some containers; then one asks for these many seconds earlier.
 _SEEK_BACK = (0, 2, 10, 60)
+#: Packets of other streams among which a first frame is looked for.
+_MOST_AHEAD = 100_000
 #: FFmpeg's own limit.
 _MOST_STREAMS = 1000
 #: Seconds by which the streams of a film may lag behind each other.
@@ -105,7 +107,7 @@ class FilmReader:
         self._frame_length = 1 / (rate or Fraction(25))
         for item in self._rest:
             self._first.append(item)
-            if isinstance(item, av.VideoFrame):
+            if isinstance(item, av.VideoFrame) or len(self._first) == _MOST_AHEAD:
                 break
         first = self._first[-1] if self._first else None
         frame = first if isinstance(first, av.VideoFrame) else None
