@@ -70,11 +70,8 @@ class FileTarget:
                 self.unfinished.touch(exist_ok=False)
                 sink = str(self.unfinished.absolute())
             return av.open(sink, "w", format=container.muxer, container_options=container.options)
-        except BaseException as error:  # an interrupt, too, leaves nothing behind
-            self.discard()
-            if isinstance(error, OSError):
-                raise OutputError(f"{self.name} can't be written: {error.strerror or error}") from error
-            raise
+        except OSError as error:
+            raise OutputError(f"{self.name} can't be written: {error.strerror or error}") from error
 
     def keep(self) -> None:
         """Give the file its name.

@@ -47,16 +47,17 @@ class FilmWriter:
     def __init__(self, target: Target, plan: Plan, reader: FilmReader) -> None:
         self._target = target
         self._plan = plan
-        self._file = target.open(plan.container, reader.info.video.pixel_aspect)
         self._copies: dict[int, av.stream.Stream] = {}
         self._converters: dict[int, SubtitleConverter | SoundConverter] = {}
         self._last_dts: dict[int, int] = {}
-        #: Ticks by which times of decoding must grow.
-        self._step = 0 if FormatFlags.ts_nonstrict in FormatFlags(self._file.format.flags) else 1
         self._digests = FrameDigests() if plan.encoding.verified else None
         #: Copied packets whose times ran back and were moved up to the packet before.
         self.times_mended = 0
+        file = None
         try:
+            file = self._file = target.open(plan.container, reader.info.video.pixel_aspect)
+            #: Ticks by which times of decoding must grow.
+            self._step = 0 if FormatFlags.ts_nonstrict in FormatFlags(self._file.format.flags) else 1
             self._file.metadata.update(lasting_tags(reader.metadata))
             if plan.container.holds_chapters:
                 self._file.set_chapters(reader.chapters)
@@ -66,8 +67,8 @@ class FilmWriter:
             for index, cover in reader.covers.items():
                 if index in self._copies:
                     self._write_cover(cover, self._copies[index])
-        except BaseException as error:
-            self.discard()
+        except BaseException as error:  # an interrupt, too, leaves nothing behind
+            _discard(target, file)
             if isinstance(error, ValueError):  # PyAV's way to say that codec and container don't go together
                 raise OutputError(f"{target.name} can't be written: {error}") from error
             raise
@@ -238,9 +239,7 @@ class FilmWriter:
 
     def discard(self) -> None:
         """Remove what was written, where that is possible."""
-        with suppress(av.error.FFmpegError, OSError):  # what can't even be closed is removed all the same
-            self._file.close()
-        self._target.discard()
+        _discard(self._target, self._file)
 
     def __enter__(self) -> Self:
         return self
@@ -249,3 +248,10 @@ class FilmWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
+
+
+def _discard(target: Target, file: av.container.OutputContainer | None) -> None:
+    if file is not None:
+        with suppress(av.error.FFmpegError, OSError):  # what can't even be closed is removed all the same
+            file.close()
+    target.discard()
