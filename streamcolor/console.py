@@ -37,16 +37,21 @@ def errors_as_lines(debug: bool, if_interrupted: str = "nothing was left behind"
         yield
     except PipeClosedError as error:
         sys.exit(error.exit_code)
-    except (StreamcolorError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
-        if isinstance(error, KeyboardInterrupt):
+        if _was_interrupted(error):
             complain(f"interrupted; {if_interrupted}")
             sys.exit(130)
-        complain(str(error))
-        sys.exit(error.exit_code)
-    except Exception as error:
-        if debug:
-            raise
+        if isinstance(error, StreamcolorError):
+            complain(str(error))
+            sys.exit(error.exit_code)
         complain(f"{type(error).__name__}: {error} (add --debug for more)")
         sys.exit(1)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether an interrupt is behind an error; one that comes while a C extension is imported is an ImportError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from streamcolor.console import errors_as_lines
+
 from films import Film, Sound, streamcolor
 
 
@@ -120,3 +122,11 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "interrupted" in said
     assert "Traceback" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
+
+
+def test_an_interrupt_in_disguise_is_one_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """As pybind11 raises it where a module's initialization is interrupted."""
+    with pytest.raises(SystemExit) as ended, errors_as_lines(debug=False):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+    assert ended.value.code == 130
+    assert "interrupted" in capsys.readouterr().err
