@@ -136,17 +136,20 @@ class Colorizer:
         Whatever else is among them, such as packets of sound, passes through in its place.
 
         ``frames`` is read, and the engine runs, on threads of their own, some batches ahead; closing this generator
-        ends them.
+        ends them. Where ``frames`` has a method ``interrupt``, it is called first, to end a wait for more.
 
         Raises:
             InputError: an array of another shape or type, or a pixel format or tags that can't be coloured.
         """
+        interrupt = getattr(frames, "interrupt", None)
         if self._options.low_latency:
             batches = prefetch(self._batches(frames), _LIVE_DEPTH)
-            coloured = prefetch(parallel_map(self._infer_in_time, batches, 1, ahead=0), 1)
+            coloured = prefetch(parallel_map(self._infer_in_time, batches, 1, ahead=0), 1, interrupt=interrupt)
         else:
             batches = prefetch(self._batches(frames), _DEPTH)
-            coloured = prefetch(parallel_map(self._infer, batches, self.engine.parallel_calls), _DEPTH)
+            coloured = prefetch(
+                parallel_map(self._infer, batches, self.engine.parallel_calls), _DEPTH, interrupt=interrupt
+            )
         with closing(coloured):
             for batch in coloured:
                 chroma = iter(() if batch.chroma is None else batch.chroma)

@@ -86,9 +86,8 @@ def run_job(
         colorizer = stack.enter_context(
             Colorizer(options, layout=plan.encoding.layout, pixel_aspect=video.pixel_aspect)
         )
-        # The first to end: its threads use the others. A wait for a pipe must end before them.
+        # The first to end: its threads use the others.
         items = stack.enter_context(closing(colorizer.colorize_frames(reader)))
-        stack.callback(reader.interrupt)
         frames = 0
         rate = None if video.rate is None else float(video.rate)
         for item in items:
@@ -167,6 +166,9 @@ def _what_happened(reader: FilmReader, writer: FilmWriter, colorizer: Colorizer,
     if reader.frames_lost:
         hint = _hint(options) if options.input_format == "rawvideo" else ""
         notes.append(f"{name} is damaged: about {reader.frames_lost} frames could not be decoded{hint}")
+    if reader.broken_off is not None:
+        notes.append(f"{name} could not be read to its end: {reader.broken_off.lower()}")
+    notes += writer.failures
     counts = {
         "places where its times jump back, as where films were joined, and were made to go on": reader.joins,
         "frames whose times ran back, and have the time of the frame before": reader.times_mended,

@@ -25,10 +25,11 @@ class _End:
     pass
 
 
-def prefetch(items: Iterable[_T], depth: int) -> Generator[_T]:
+def prefetch(items: Iterable[_T], depth: int, *, interrupt: Callable[[], None] | None = None) -> Generator[_T]:
     """The items of ``items``, made on another thread, at most ``depth`` of them waiting.
 
-    An error there is raised here, in its place. Closing this generator stops that thread, and closes ``items`` on it.
+    An error there is raised here, in its place. Closing this generator stops that thread, and closes ``items`` on it;
+    ``interrupt`` is called before, to end a wait there.
     """
     waiting: queue.Queue[_T | _Failed | _End] = queue.Queue(depth)
     stopped = threading.Event()
@@ -66,6 +67,8 @@ def prefetch(items: Iterable[_T], depth: int) -> Generator[_T]:
             yield item
     finally:
         stopped.set()
+        if interrupt is not None:
+            interrupt()
         thread.join()
 
 

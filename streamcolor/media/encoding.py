@@ -98,12 +98,14 @@ def choose_encoding(video: VideoInfo, container: Container, options: FilmOptions
     return Encoding(
         codec.name,
         layout,
-        _settings(codec, layout, options),
+        _settings(codec, layout, video, options),
         threads="SLICE" if options.low_latency else "AUTO",
         verified=purpose == "archive",
     )
 
 
+#: Samples a side below which FFV1 can't be cut into many slices.
+_SMALLEST_FOR_SLICES = 64
 #: Bits a sample.
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 #: What the encoder of raw video takes, as far as YUV4MPEG2 holds it.
@@ -154,10 +156,12 @@ def _best_layout(codec: str, source_format: str, formats: list[str]) -> Layout:
     )
 
 
-def _settings(codec: av.codec.Codec, layout: Layout, options: FilmOptions) -> dict[str, str]:
+def _settings(codec: av.codec.Codec, layout: Layout, video: VideoInfo, options: FilmOptions) -> dict[str, str]:
     settings = dict(_DEFAULT_SETTINGS.get(codec.name, {}))
     if codec.name == "dnxhd":
         settings["profile"] = _dnxhr_profile(layout)
+    if min(video.width, video.height) < _SMALLEST_FOR_SLICES:
+        settings.pop("slices", None)
     if options.low_latency:
         settings |= _LOW_LATENCY.get(codec.name, {})
     own = {option.name for option in av.codec.CodecContext.create(codec.name, "w").supported_options.private}

@@ -6,6 +6,7 @@ Reading follows RFC 8794 (EBML) and RFC 9559 (Matroska); writing is left to mkvm
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -125,7 +126,14 @@ def _video_track(path: Path) -> int:
 
 
 def _mkvmerge(*arguments: object) -> str:
-    done = subprocess.run([_TOOL, *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [_TOOL, *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        env=os.environ | {"LC_ALL": "C.UTF-8"},  # or it can't name files with other letters
+    )
     if done.returncode > 1:  # 1 is a warning
         raise OutputError(f"{_TOOL} can't write how the picture is shown: {done.stdout.strip()}")
     return done.stdout

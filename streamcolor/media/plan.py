@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import av
-import av.stream
+from av.stream import Discard, Stream
 
 from .containers import TEXT_SUBTITLES, Container, others_that_hold
 from .encoding import Encoding
@@ -15,6 +15,7 @@ from .matroska import Cropping, can_edit
 from .pixels import nearest_planar_layout
 from .probe import VideoInfo
 from .reader import FilmReader
+from .sound import is_short
 from .tags import lasting_tags
 
 #: FFmpeg's names of the containers whose streams of data MPEG-TS and MP4 hold: their own.
@@ -86,7 +87,12 @@ def plan_film(reader: FilmReader, container: Container, encoding: Encoding, *, s
     shown = None
     if cropping or (video.pixel_aspect != 1 and not container.holds_shape and not encoding.marks_shape):
         shown = _shown_size(video, cropping)
-    if shown is not None and not (container.is_matroska and seekable and can_edit()):
+    # What FFmpeg makes of subtitles in WebM, mkvmerge takes for none of WebM's.
+    subtitled = container.muxer == "webm" and any(
+        info.kind == "subtitle" and plan.fate is not Fate.LEFT_OUT
+        for info, plan in zip(reader.info.streams, streams, strict=True)
+    )
+    if shown is not None and not (container.is_matroska and seekable and can_edit() and not subtitled):
         what = "the picture's cropping" if cropping else f"the shape of pixels, {video.pixel_aspect},"
         losses.append(f"{what} is left out: {container} can't say it here; an .mkv file can, with MKVToolNix installed")
         shown = None
@@ -107,7 +113,7 @@ def _shown_size(video: VideoInfo, cropping: Cropping) -> tuple[int, int]:
 
 
 def _plan_stream(
-    stream: av.stream.Stream, reader: FilmReader, container: Container, encoding: Encoding, seekable: bool
+    stream: Stream, reader: FilmReader, container: Container, encoding: Encoding, seekable: bool
 ) -> StreamPlan:
     info = reader.info.streams[stream.index]
     if stream.index == reader.info.video.index:
@@ -125,19 +131,22 @@ def _plan_stream(
     if info.codec in TEXT_SUBTITLES and container.text_codec is not None:
         return StreamPlan(stream.index, Fate.CONVERTED, f"to {container.text_codec}; some styling may be lost")
     if isinstance(stream, av.AudioStream) and stream.codec_context is not None and container.sound_codec is not None:
-        remark = f"to {container.sound_codec}, without loss: {_why_not(stream, container)}"
+        if not stream.codec_context.channels or not stream.codec_context.rate:
+            return StreamPlan(stream.index, Fate.LEFT_OUT, "it is announced, but no sound of it is found")
+        depth = "without loss" if is_short(stream.codec_context) else "at 24 bits a sample"
+        remark = f"to {container.sound_codec}, {depth}: {_why_not(stream, container)}"
         return StreamPlan(stream.index, Fate.CONVERTED, remark)
     return StreamPlan(stream.index, Fate.LEFT_OUT, _why_not(stream, container))
 
 
-def _why_not(stream: av.stream.Stream, container: Container) -> str:
+def _why_not(stream: Stream, container: Container) -> str:
     if stream.codec_context is None:
         return "its codec is not known"
     others = " and ".join(str(other) for other in others_that_hold(stream))
     return f"{container} does not hold it" + (f", {others} would" if others else "")
 
 
-def _plan_cover(stream: av.stream.Stream, reader: FilmReader, container: Container, seekable: bool) -> StreamPlan:
+def _plan_cover(stream: Stream, reader: FilmReader, container: Container, seekable: bool) -> StreamPlan:
     if stream.index not in reader.covers:
         return StreamPlan(stream.index, Fate.LEFT_OUT, "its picture can't be read")
     if container.holds_attachments or (container.holds_covers and seekable and container.holds(stream)):
@@ -145,20 +154,32 @@ def _plan_cover(stream: av.stream.Stream, reader: FilmReader, container: Contain
     return StreamPlan(stream.index, Fate.LEFT_OUT, f"{container} holds no cover picture, .mkv does")
 
 
-def _plan_data(stream: av.stream.Stream, reader: FilmReader, container: Container) -> StreamPlan:
+def _plan_data(stream: Stream, reader: FilmReader, container: Container) -> StreamPlan:
     from_family = reader.info.container.startswith(_FAMILIES.get(container.muxer, "none"))
-    if "timecode" in stream.metadata and (container.stream_tags is None or "timecode" in container.stream_tags):
+    timecode = reader.video_stream.metadata.get("timecode")
+    if (
+        timecode
+        and stream.metadata.get("timecode") == timecode
+        and (container.stream_tags is None or "timecode" in container.stream_tags)
+    ):
         return StreamPlan(stream.index, Fate.CONVERTED, "to the picture's timecode tag")
-    if reader.info.chapters and reader.info.container.startswith(_FAMILIES["mov"]) and container.holds_chapters:
-        return StreamPlan(stream.index, Fate.CONVERTED, "to chapters")
     if container.holds_data and from_family and container.holds(stream):
         return StreamPlan(stream.index, Fate.COPIED)
+    if _is_chapter_track(stream, reader) and container.holds_chapters:
+        return StreamPlan(stream.index, Fate.CONVERTED, "to chapters")
     return StreamPlan(stream.index, Fate.LEFT_OUT, f"{container} does not hold such data")
+
+
+def _is_chapter_track(stream: Stream, reader: FilmReader) -> bool:
+    """Whether a stream of data is the text of a MOV's or MP4's chapters; FFmpeg has read it then, and skips it."""
+    return reader.info.container.startswith(_FAMILIES["mov"]) and stream.discard == Discard.all
 
 
 def _film_losses(reader: FilmReader, container: Container, encoding: Encoding) -> list[str]:
     info = reader.info
     losses = []
+    if any(component.is_alpha for component in av.VideoFormat(info.video.pixel_format, 16, 16).components):
+        losses.append("transparency is left out: coloured films have none")
     bits = nearest_planar_layout(info.video.pixel_format).bits
     if encoding.layout.bits < bits:
         losses.append(f"{bits} bits a sample become {encoding.layout.bits}: {encoding.codec} takes no more here")

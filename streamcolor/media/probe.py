@@ -19,6 +19,7 @@ from .timing import parse_time
 
 #: Numbers of FFmpeg's AVFieldOrder: 2 and 4 begin with the top field, 3 and 5 with the bottom one.
 _INTERLACED = (2, 3, 4, 5)
+_UNKNOWN = 0
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,15 @@ def _describe_video(
         end=end,
         frames=frames,
         display_matrix=None if first is None else _display_matrix(first),
-        field_order=decoder.field_order,
+        field_order=_field_order(decoder, first),
     )
+
+
+def _field_order(decoder: av.VideoCodecContext, first: av.VideoFrame | None) -> int:
+    """The decoder's, or where only the frames know of fields, what is usual: DV begins with the bottom one."""
+    if decoder.field_order == _UNKNOWN and first is not None and first.interlaced_frame:
+        return _INTERLACED[1] if decoder.codec.canonical_name == "dvvideo" else _INTERLACED[0]
+    return decoder.field_order
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

@@ -63,6 +63,8 @@ class FilmReader:
         self._size: tuple[int, int] | None = None
         #: Pictures of the film by the index of their stream, such as its poster.
         self.covers: dict[int, bytes] = {}
+        #: Why the film could not be read to its end; None where it could.
+        self.broken_off: str | None = None
         #: Frames whose times ran back a little and were moved up to the frame before.
         self.times_mended = 0
         self._open()
@@ -99,6 +101,9 @@ class FilmReader:
         self._timeline = Timeline()
         self._last_end = (self._video.start_time or 0) * (self._video.time_base or Fraction(1))
         self._last_time: Fraction | None = None
+        self._last_pts: int | None = None
+        self._last_dts: int | None = None
+        self._pts_faults = self._dts_faults = 0
 
     def _read_first_frame(self) -> FilmInfo:
         """What the film holds; what must be read for that is kept for iterating."""
@@ -135,7 +140,7 @@ class FilmReader:
         for chapter in self._container.chapters():
             time_base = chapter["time_base"] or Fraction(1, av.time_base)
             begin, end = (self._clipped(chapter[edge] * time_base) for edge in ("start", "end"))
-            if begin < end:
+            if begin < end or (begin == end and chapter["start"] == chapter["end"]):
                 chapter["start"], chapter["end"] = to_ticks(begin, time_base), to_ticks(end, time_base)
                 chapters.append(chapter)
         return chapters
@@ -247,14 +252,18 @@ class FilmReader:
                     self._damaged = self._damaged or (packet.is_corrupt and packet.stream is self._video)
                     self._join(packet)
                     yield packet
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
             self._damaged = True
+            self.broken_off = error.strerror
 
     def _join(self, packet: av.Packet[Any]) -> None:
-        if packet.dts is None:
+        ticks = packet.pts if packet.dts is None else packet.dts
+        if ticks is None:
             return
         time_base = _time_base(packet)
-        offset = self._timeline.offset(packet.stream.index, packet.dts * time_base, (packet.duration or 0) * time_base)
+        is_steady = packet.stream.type in ("video", "audio")
+        length = (packet.duration or 0) * time_base
+        offset = self._timeline.offset(packet.stream.index, ticks * time_base, length, is_steady=is_steady)
         if offset:
             _move(packet, offset)
 
@@ -267,8 +276,7 @@ class FilmReader:
             return
         for frame in frames:
             self._require_same_size(frame)
-            if frame.pts is None:  # raw streams and some AVI files carry no times
-                frame.pts = to_ticks(self._last_end, self._time_base)
+            frame.pts = self._best_time(frame)
             frame.time_base = self._time_base
             if self._last_time is not None and frame.pts * self._time_base < self._last_time:
                 frame.pts = to_ticks(self._last_time, self._time_base)
@@ -277,6 +285,24 @@ class FilmReader:
             self._last_end = self._last_time + (frame.duration * self._time_base or self._frame_length)
             self._damaged = self._damaged or frame.is_corrupt
             yield frame
+
+    def _best_time(self, frame: av.VideoFrame) -> int:
+        """PTS of a frame, in ticks; by the time of decoding where a container knows no other, as AVI, or a wrong one.
+
+        As FFmpeg's ``best_effort_timestamp``, which PyAV does not give.
+        """
+        pts, dts = frame.pts, frame.dts
+        if pts is not None and self._last_pts is not None and pts < self._last_pts:
+            self._pts_faults += 1
+        if dts is not None and self._last_dts is not None and dts < self._last_dts:
+            self._dts_faults += 1
+        self._last_pts = self._last_pts if pts is None else pts
+        self._last_dts = self._last_dts if dts is None else dts
+        is_misleading = self._pts_faults > self._dts_faults or self._container.format.name == "avi"
+        best = dts if is_misleading or pts is None else pts
+        if best is None:  # raw streams carry no times, and what a decoder holds to the end has none of decoding
+            best = to_ticks(self._last_end, self._time_base)
+        return best
 
     def _require_same_size(self, frame: av.VideoFrame) -> None:
         size = frame.width, frame.height

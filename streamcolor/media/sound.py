@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import av.error
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
@@ -17,6 +18,11 @@ from .timing import to_ticks
 _SHORT = 16
 #: What one or two channels are, which some films only count.
 _PLAIN_LAYOUTS = {1: "mono", 2: "stereo"}
+
+
+def is_short(decoder: AudioCodecContext) -> bool:
+    """Whether 16 bits hold all that a decoder gives of a sample."""
+    return decoder.format.bits <= _SHORT and "flt" not in decoder.format.name
 
 
 class SoundConverter:
@@ -30,9 +36,7 @@ class SoundConverter:
 
     def __init__(self, source: AudioStream, file: OutputContainer, codec: str) -> None:
         self._decoder = source.codec_context
-        sample = self._decoder.format
-        is_short = sample.bits <= _SHORT and "flt" not in sample.name
-        wishes = ("s16", "s16p") if is_short else ("s32", "s32p")
+        wishes = ("s16", "s16p") if is_short(self._decoder) else ("s32", "s32p")
         known = [taken.name for taken in av.codec.Codec(codec, "w").audio_formats or ()]
         stream = file.add_stream(codec, rate=self._decoder.rate)
         assert isinstance(stream, AudioStream)

@@ -24,9 +24,9 @@ PIPE = "-"
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9]+)://?.", re.IGNORECASE)
 _NETWORK_PROTOCOLS = ("tcp", "udp", "rtp", "rtsp", "rtsps", "http", "https")
-#: FFmpeg's protocols that a film, or a playlist, may open without and with ``--allow-network``.
+#: FFmpeg's protocols that a local film or playlist may open; what comes from the network must not open files.
 _LOCAL = "file,crypto,data,pipe"
-_NETWORK = f"{_LOCAL},tls,{','.join(_NETWORK_PROTOCOLS)}"
+_NETWORK = f"crypto,data,tls,{','.join(_NETWORK_PROTOCOLS)}"
 #: Seconds without an answer after which a connection counts as ended.
 _NETWORK_TIMEOUT = 10.0
 _POLL_SECONDS = 0.2
@@ -43,10 +43,13 @@ class PipeReader:
 
     def read(self, size: int) -> bytes:
         """The next bytes, up to ``size`` of them; none at the end."""
-        while not self._closed:
-            # Windows can wait for sockets only; there a read that waits is not ended.
-            if os.name == "nt" or select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
-                return os.read(self._descriptor, size)
+        try:
+            while not self._closed:
+                # Windows can wait for sockets only; there a read that waits is not ended.
+                if os.name == "nt" or select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
+                    return os.read(self._descriptor, size)
+        except KeyboardInterrupt as error:  # PyAV hands on errors only
+            raise InterruptedError from error
         return b""
 
     def close(self) -> None:
@@ -85,12 +88,16 @@ class Source:
         arguments: dict[str, Any] = {"format": self.format, "options": dict(self.options), "metadata_errors": "replace"}
         pipe = None
         try:
-            if self.path is not None:
+            if self.path is not None and not self.path.is_fifo():
                 return av.open(str(self.path.absolute()), **arguments), None
             if self.address is not None:
                 return av.open(self.address, timeout=_NETWORK_TIMEOUT, **arguments), None
-            pipe = PipeReader(sys.stdin.fileno())
+            if self.path is None and sys.stdin is None:
+                raise InputError("standard input is closed")
+            pipe = PipeReader(sys.stdin.fileno() if self.path is None else os.open(self.path, os.O_RDONLY))
             return av.open(pipe, buffer_size=_PIPE_BUFFER, **arguments), pipe
+        except InterruptedError as error:
+            raise KeyboardInterrupt from error
         except PermissionError as error:
             raise InputError(f"{self.name} can't be read: permission denied") from error
         except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -122,7 +129,15 @@ def find_source(text: str, options: FilmOptions) -> Source:
         InputError: an address, without ``allow_network``, or of an unknown kind.
         OptionError: options of raw video that are missing, malformed, or given for something else.
     """
-    demuxer = _raw_options(options) | {"protocol_whitelist": _NETWORK if options.allow_network else _LOCAL}
+    if options.input_format is not None:
+        try:
+            av.ContainerFormat(options.input_format, "r")
+        except ValueError:
+            raise OptionError(
+                f"there is no input format {options.input_format!r}; 'ffmpeg -demuxers' lists them"
+            ) from None
+    allowed = f"{_LOCAL},{_NETWORK}" if options.allow_network else _LOCAL
+    demuxer = _raw_options(options) | {"protocol_whitelist": allowed}
     if options.low_latency:
         # Not "nobuffer", with which FFmpeg drops the frames that it looks at.
         demuxer["analyzeduration"] = "500000"
@@ -135,7 +150,7 @@ def find_source(text: str, options: FilmOptions) -> Source:
         raise InputError(f"{text}: {address[1]} addresses can't be read, only {', '.join(_NETWORK_PROTOCOLS)}")
     if not options.allow_network:
         raise InputError(f"{text} is on the network; add --allow-network to read it")
-    return Source(text, None, text, options.input_format, demuxer)
+    return Source(text, None, text, options.input_format, demuxer | {"protocol_whitelist": _NETWORK})
 
 
 def _raw_options(options: FilmOptions) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,11 @@ from ..errors import OutputError
 from .containers import Container
 
 _Y4M = "yuv4mpegpipe"
+#: Microseconds that a packet waits for those of streams that pause, such as subtitles.
+_PROMPT = {"max_interleave_delta": "200000"}
+#: Bytes for which a pipe that can be written to has room (PIPE_BUF of POSIX systems).
+_AT_ONCE = 4096
+_POLL_SECONDS = 0.2
 
 
 class Target(Protocol):
@@ -114,16 +120,22 @@ class PipeTarget:
             sys.__stdout__.flush()
         self._descriptor = os.dup(1)
         os.dup2(2, 1)
-        options = container.options | container.stream_options | {"flush_packets": "1"}
+        options = container.options | container.stream_options | {"flush_packets": "1"} | _PROMPT
         sink = _ShapedY4m(self.write, pixel_aspect) if container.muxer == _Y4M else self
         return av.open(sink, "w", format=container.muxer, container_options=options)
 
     def write(self, data: bytes) -> int:
         """Pass bytes on; FFmpeg calls this."""
-        assert self._descriptor is not None, "FFmpeg writes while it is open"
         rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        try:
+            while rest:
+                if self._descriptor is None:  # discarded
+                    raise BrokenPipeError
+                # A write that waits would not see an interrupt; Windows can't wait for pipes otherwise.
+                if os.name == "nt" or select.select([], [self._descriptor], [], _POLL_SECONDS)[1]:
+                    rest = rest[os.write(self._descriptor, rest[:_AT_ONCE]) :]
+        except KeyboardInterrupt as error:  # PyAV hands on errors only
+            raise InterruptedError from error
         return len(data)
 
     def keep(self) -> None:
@@ -165,6 +177,8 @@ def _check_output(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"there is no folder {folder} to write {path.name} in")
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no file but a device or a pipe; write to it with -o - > {path}")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; add --overwrite to replace it, or name another output with -o")
     if not os.access(folder, os.W_OK):

@@ -60,30 +60,42 @@ def parse_rate(text: str) -> Fraction:
 class Timeline:
     """Where the times of a film that was joined end to end jump back, they are made to go on.
 
-    Each stream jumps at its own place in the file; the first one that does decides by how much all are moved.
+    Each stream jumps at its own place in the file; the first one of picture or sound that does decides by how much all
+    are moved. Subtitles and data, which may pause and overlap, are put where they are nearest to the rest.
     """
 
     def __init__(self) -> None:
         self._offsets = [Fraction(0)]
         self._epochs: dict[int, int] = {}
+        self._begins: dict[int, Fraction] = {}
         self._ends: dict[int, Fraction] = {}
+        self._now = Fraction(0)
 
     @property
     def joins(self) -> int:
         """How many times the film's times jumped back."""
         return len(self._offsets) - 1
 
-    def offset(self, stream: int, begin: Fraction, length: Fraction) -> Fraction:
-        """Seconds to add to the times of a stream's next packet, which is decoded at ``begin``."""
+    def offset(self, stream: int, begin: Fraction, length: Fraction, *, is_steady: bool = True) -> Fraction:
+        """Seconds to add to the times of a stream's next packet, which is decoded at ``begin``.
+
+        Args:
+            stream: its index.
+            begin: in seconds.
+            length: in seconds.
+            is_steady: whether the stream is picture or sound, without pauses.
+        """
+        if not is_steady:
+            return min(self._offsets, key=lambda offset: abs(begin + offset - self._now))
         epoch = self._epochs.get(stream, 0)
-        end = self._ends.get(stream)
-        if end is not None and begin + self._offsets[epoch] < end - _JUMP:
+        last = self._begins.get(stream)
+        if last is not None and begin + self._offsets[epoch] < last - _JUMP:
             epoch += 1
             if epoch == len(self._offsets):
-                self._offsets.append(end - begin)
+                self._offsets.append(self._ends[stream] - begin)
             self._epochs[stream] = epoch
-        moved = begin + self._offsets[epoch]
-        self._ends[stream] = max(moved + length, end or moved)
+        self._now = self._begins[stream] = begin + self._offsets[epoch]
+        self._ends[stream] = max(self._now + length, self._ends.get(stream, self._now))
         return self._offsets[epoch]
 
 

@@ -15,6 +15,7 @@ from av.codec.context import Flags
 from av.format import Flags as FormatFlags
 from av.rational import AVRational
 from av.subtitles.stream import SubtitleStream
+from av.video.frame import PictureType
 
 from ..errors import OutputError, PipeClosedError
 from .containers import Container
@@ -31,6 +32,8 @@ from .verify import FrameDigests
 
 #: Seconds that a packet can last; beyond, it is a mark for "unknown", which some containers refuse.
 _LONGEST = 24 * 60 * 60
+#: Where FFmpeg's muxer of MPEG-TS puts the table of its streams.
+_PMT_PID = 0x1000
 #: Frames a second of films that do not say theirs.
 _RATE = Fraction(25)
 
@@ -51,6 +54,9 @@ class FilmWriter:
         self._converters: dict[int, SubtitleConverter | SoundConverter] = {}
         self._last_dts: dict[int, int] = {}
         self._digests = FrameDigests() if plan.encoding.verified else None
+        self._number = 0
+        #: What went wrong without harm to the rest, each in a line for people.
+        self.failures: list[str] = []
         #: Copied packets whose times ran back and were moved up to the packet before.
         self.times_mended = 0
         file = None
@@ -89,8 +95,8 @@ class FilmWriter:
             return
         else:
             stream = self._copies[source.index] = self._file.add_stream_from_template(source, opaque=True)
-            if plan.container.muxer == reader.info.container == "mpegts":
-                stream.id = source.id
+        if plan.container.muxer == reader.info.container == "mpegts" and _are_free([one.id for one in reader.streams]):
+            stream.id = source.id
         stream.metadata.update(lasting_tags(source.metadata))
         language = source.metadata.get("language", "")
         if language in plan.container.languages:
@@ -161,7 +167,9 @@ class FilmWriter:
         if self._fields is not None:
             frame = self._fields.mark(frame)
         encoder = self._video.codec_context
-        frame.pts = self._clock.number(pts, frame.duration)
+        frame.pict_type = PictureType.NONE  # else encoders do as the source's did
+        frame.pts = self._number if not self._plan.container.holds_times else self._clock.number(pts, frame.duration)
+        self._number += 1
         frame.time_base, frame.duration = encoder.time_base, 1
         self._guarded(lambda: self._encode(frame))
 
@@ -202,7 +210,10 @@ class FilmWriter:
         self._guarded(self._file.close)
         if isinstance(self._target, FileTarget):
             if self._plan.shown_size is not None:
-                set_shown(self._target.unfinished, self._plan.shown_size, self._plan.cropping)
+                try:
+                    set_shown(self._target.unfinished, self._plan.shown_size, self._plan.cropping)
+                except OutputError as error:  # hours of work are worth more
+                    self.failures.append(str(error))
             if self._digests is not None:
                 self._digests.check(self._target.unfinished, index, self._target.name)
         self._target.keep()
@@ -231,6 +242,8 @@ class FilmWriter:
     def _guarded(self, write: Callable[[], None]) -> None:
         try:
             write()
+        except InterruptedError as error:
+            raise KeyboardInterrupt from error
         except BrokenPipeError as error:
             raise PipeClosedError(f"{self._target.name} was closed") from error
         except (av.error.FFmpegError, OSError) as error:
@@ -250,7 +263,14 @@ class FilmWriter:
         self.discard()
 
 
+def _are_free(pids: list[int]) -> bool:
+    """Whether packet identifiers of MPEG-TS can be used again: FFmpeg's muxer takes one itself."""
+    return len({*pids, _PMT_PID}) == len(pids) + 1
+
+
 def _discard(target: Target, file: av.container.OutputContainer | None) -> None:
+    if not target.is_seekable:
+        target.discard()  # else closing writes on
     if file is not None:
         with suppress(av.error.FFmpegError, OSError):  # what can't even be closed is removed all the same
             file.close()

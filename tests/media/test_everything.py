@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -246,7 +247,9 @@ def test_probe_tells_what_will_be_lost(tmp_path: Path) -> None:
     )
     found = json.loads(command("probe", source, "--json").stdout)
     assert [stream["fate"] for stream in found["streams"]] == ["coloured", "converted"]
-    assert found["losses"] == ["audio stream 1 (wmav2) is converted to flac, without loss: .mkv does not hold it"]
+    assert found["losses"] == [
+        "audio stream 1 (wmav2) is converted to flac, at 24 bits a sample: .mkv does not hold it"
+    ]
 
 
 def test_a_joined_film_moves_all_its_streams_alike() -> None:
@@ -261,6 +264,19 @@ def test_a_joined_film_moves_all_its_streams_alike() -> None:
     assert timeline.offset(1, Fraction(1, 2), second) == 10
     assert timeline.offset(0, 30 * second, second) == 10, "a gap stays a gap"
     assert timeline.offset(0, 30 * second, second) == 10, "so does what repeats"
+    assert timeline.joins == 1
+
+
+def test_subtitles_that_pause_and_overlap_are_no_joins() -> None:
+    timeline = Timeline()
+    second = Fraction(1)
+    for begin, length in ((0, 9), (1, 1), (0, 2)):
+        assert timeline.offset(2, begin * second, length * second, is_steady=False) == 0
+    for begin in range(60):
+        timeline.offset(0, begin * second, second)
+    assert timeline.offset(0, 0 * second, second) == 60
+    timeline.offset(0, 29 * second, second)
+    assert timeline.offset(2, 30 * second, second, is_steady=False) == 60, "though its own times never ran back"
     assert timeline.joins == 1
 
 
@@ -378,3 +394,74 @@ def test_no_frame_of_a_short_film_is_lost(tmp_path: Path, count: int) -> None:
     output = streamcolor.colorize(source, codec="libx264", crf=0, **ENGINE).output
     for before, after in zip(decoded(source), decoded(output), strict=True):
         np.testing.assert_array_equal(luma_of(before), luma_of(after))
+
+
+def test_long_signs_over_dialogue_stay_where_they_are(tmp_path: Path) -> None:
+    words, film = tmp_path / "words.ass", tmp_path / "film.mkv"
+    lines = ["0:00:00.20,0:00:01.90", "0:00:00.40,0:00:00.60", "0:00:00.70,0:00:01.00", "0:00:01.20,0:00:01.50"]
+    events = "".join(f"Dialogue: 0,{line},Default,,0,0,0,,Words\n" for line in lines)
+    header = "[Script Info]\nScriptType: v4.00+\n[Events]\n"
+    header += "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+    words.write_text(header + events)
+    strangers.mkvmerge("-q", "-o", film, Film(pts=range(50)).write(tmp_path / "pictures.mkv"), words)
+    report = streamcolor.colorize(film, **ENGINE)
+    assert report.notes == []
+    assert strangers.packet_times(report.output, "s:0") == strangers.packet_times(film, "s:0")
+
+
+def test_b_frames_in_avi_are_shown_at_even_times(tmp_path: Path) -> None:
+    film = tmp_path / "film.avi"
+    strangers.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=1", "-c:v", "libx264", "-bf", 3, film)
+    after, _ = strangers.frame_times(streamcolor.colorize(film, tmp_path / "out.mkv", **ENGINE).output)
+    assert len(after) == 25
+    assert {after - before for before, after in itertools.pairwise(after)} == {Fraction(1, 25)}
+
+
+def test_the_encoder_chooses_its_own_kinds_of_frames(tmp_path: Path) -> None:
+    """Though every frame of the source is a key frame."""
+    source = Film(codec="ffv1", pts=range(50)).write(tmp_path / "film.mkv")
+    kinds = [frame.pict_type for frame in decoded(streamcolor.colorize(source, codec="libx264", **ENGINE).output)]
+    assert kinds.count(av.video.frame.PictureType.I) < 5
+
+
+def test_transparency_is_not_left_out_without_a_word(tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    strangers.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=0.2", "-pix_fmt", "yuva420p", "-c:v", "ffv1", film)
+    with pytest.raises(OutputError, match="transparency"):
+        streamcolor.colorize(film, codec="archive", strict=True, **ENGINE)
+
+
+def test_dv_keeps_its_fields(tmp_path: Path) -> None:
+    film = tmp_path / "film.avi"
+    made = ("-f", "lavfi", "-i", "testsrc2=s=720x576:r=50:d=0.2", "-vf", "interlace=scan=bff,setsar=16/15")
+    strangers.ffmpeg(*made, "-c:v", "dvvideo", "-pix_fmt", "yuv420p", "-flags", "+ildct", film)
+    output = streamcolor.colorize(film, tmp_path / "out.mkv", **ENGINE).output
+    frame = strangers.ffprobe(output, "-show_frames")["frames"][0]
+    assert (frame["interlaced_frame"], frame["top_field_first"]) == (1, 0)
+
+
+def test_devices_and_pipes_are_not_replaced(tmp_path: Path) -> None:
+    source = Film(pts=range(3)).write(tmp_path / "film.mkv")
+    os.mkfifo(tmp_path / "out.mkv")
+    with pytest.raises(OutputError, match="no file but a device or a pipe"):
+        streamcolor.colorize(source, tmp_path / "out.mkv", overwrite=True, **ENGINE)
+    assert (tmp_path / "out.mkv").is_fifo()
+
+
+def test_transport_streams_keep_their_identifiers(tmp_path: Path) -> None:
+    film = tmp_path / "film.ts"
+    made = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1", "-f", "lavfi", "-i", "sine=d=1", "-c:v", "mpeg2video")
+    for pids in (("0x101", "0x100"), ("0x1000", "0x100")):
+        ids = ("-streamid", f"0:{pids[0]}", "-streamid", f"1:{pids[1]}", "-mpegts_pmt_start_pid", "0x200")
+        strangers.ffmpeg(*made, "-c:a", "mp2", *ids, film)
+        output = streamcolor.colorize(film, overwrite=True, **ENGINE).output
+        found = [stream["id"] for stream in strangers.ffprobe(output, "-show_streams")["streams"]]
+        assert (tuple(found) == pids) == (pids[0] == "0x101")
+
+
+def test_shown_size_is_written_whatever_the_file_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    source = Film(size=(240, 64), pts=range(3), pixel_aspect=Fraction(16, 15)).write(tmp_path / "größe.mkv")
+    report = streamcolor.colorize(source, codec="ffv1", **ENGINE)
+    assert report.notes == []
+    assert strangers.streams(report.output, "video")[0]["sample_aspect_ratio"] == "16:15"

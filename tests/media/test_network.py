@@ -83,6 +83,32 @@ def test_a_local_playlist_does_not_reach_the_network(tmp_path: Path, film: Path)
         assert receive(str(playlist), tmp_path / "out.mkv").frames == FRAMES
 
 
+def test_a_playlist_from_the_network_does_not_reach_local_files(tmp_path: Path, film: Path) -> None:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    (folder / "film.m3u8").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:2,\nfile://{film}\n#EXT-X-ENDLIST\n")
+    with web(folder) as address, pytest.raises(InputError):
+        receive(f"{address}/film.m3u8", tmp_path / "out.mkv")
+
+
+def test_a_connection_that_breaks_off_is_said(tmp_path: Path, film: Path) -> None:
+    content = film.read_bytes()
+
+    class Breaking(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nContent-Length: {len(content)}\r\n\r\n"
+            self.wfile.write(head.encode() + content[: len(content) * 2 // 3])
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Breaking) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        report = receive(f"http://127.0.0.1:{server.server_address[1]}/film.ts", tmp_path / "out.mkv")
+        server.shutdown()
+    assert 10 < report.frames < FRAMES
+    assert any("could not be read to its end" in note for note in report.notes)
+
+
 def test_http(tmp_path: Path, film: Path) -> None:
     with web(film.parent) as address:
         report = receive(f"{address}/film.ts", tmp_path / "out.mkv")

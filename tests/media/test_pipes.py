@@ -197,6 +197,34 @@ def test_an_interrupt_ends_it_while_it_waits_for_input() -> None:
         assert said.count(b"\n") == 1
 
 
+def test_an_interrupt_ends_it_before_anything_came() -> None:
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"YUV4MPEG2 W96")
+        process.stdin.flush()
+        time.sleep(3)  # started, and waiting, by now
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.count(b"\n") == 1
+
+
+def test_an_interrupt_ends_it_while_nobody_reads() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--output-format", "yuv4mpegpipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        feeder = threading.Thread(target=_feed, args=(process.stdin, y4m(moving_luma(30, (320, 240))), 10))
+        feeder.start()
+        process.stdout.read(100)
+        time.sleep(3)  # the pipe is full by now
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        process.stdout.close()
+        feeder.join()
+
+
 @pytest.mark.parametrize(
     ("content", "arguments", "code", "says"),
     [
@@ -207,7 +235,7 @@ def test_an_interrupt_ends_it_while_it_waits_for_input() -> None:
         (b"YUV4MPEG2 W999999999 H64 F25:1\nFRAME\n", [], 3, "standard input is not a film"),
         (b"\x80" * 1000, ["--input-format", "rawvideo"], 2, "add --size, --rate, --pix-fmt"),
         (b"\x80" * 1000, ["--size", "96x64"], 2, "--input-format rawvideo"),
-        (b"", ["--input-format", "nonsense"], 3, "no container"),
+        (b"", ["--input-format", "nonsense"], 2, "no input format"),
         (b"", ["--output-format", "nonsense"], 4, "no output format"),
     ],
 )
