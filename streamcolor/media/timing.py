@@ -12,8 +12,8 @@ from ..errors import OptionError
 _MAX_RATE = 1000
 #: Seconds by which times must run back to count as another film's.
 _JUMP = Fraction(1)
-#: Seconds a tick for telling the times of decoding apart.
-_FINE = Fraction(1, 10_000)
+#: Seconds a tick for telling the times of decoding apart; where they must fit between two frames that repeat a time.
+_FINE, _FINER = Fraction(1, 10_000), Fraction(1, 400_000)
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 
@@ -116,7 +116,7 @@ class FrameClock:
     def __init__(self, time_base: Fraction, frame_length: int, *, may_begin_earlier: bool) -> None:
         self._may_begin_earlier = may_begin_earlier
         #: Fine enough to tell the times of decoding apart.
-        self.time_base = time_base / max(1, math.ceil(time_base / _FINE))
+        self.time_base = time_base / math.ceil(time_base / (_FINE if may_begin_earlier else _FINER))
         self._scale = round(time_base / self.time_base)
         self._frame_length = frame_length
         self._next = 0
