@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,11 @@ from streamcolor.errors import EngineError
 LumaBatch = NDArray[np.uint8]
 #: ``float32 (N, 2, h / stride, w / stride)``: Lab chroma in ab units.
 ChromaBatch = NDArray[np.float32]
+#: ``float32 (N, C, h / multiple, w / multiple)``.
+FeatureBatch = NDArray[np.float32]
+
+#: What is said of an engine that is used too late.
+CLOSED = "this engine is closed; open another"
 
 
 @dataclass(frozen=True)
@@ -63,18 +69,63 @@ class ModelSpec:
         return {name: str(value) for name, value in vars(self).items()}
 
 
+class Inference(NamedTuple):
+    """What an engine makes of a batch; the caller's own."""
+
+    ab: ChromaBatch
+    #: What the model recognizes things by; None where it gives none.
+    features: FeatureBatch | None
+    #: Seconds that the engine was busy with it.
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ticket:
+    """A batch that an engine has taken."""
+
+    engine: Engine
+    luma: LumaBatch
+    result: Future[Inference]
+
+
 class Engine(Protocol):
-    """Runs one model; a context manager that closes itself."""
+    """Runs one model; a context manager that closes itself.
+
+    One thread at a time submits and collects; what an engine does beside is on threads of its own.
+    """
 
     spec: ModelSpec
-    #: Calls of ``infer`` that may, and for full speed should, run at once on threads of their own.
-    parallel_calls: int
+    #: Tickets that should be out at once for full speed; more only hold frames in memory.
+    queue_depth: int
     #: The engine's name and, where it has a choice, its precision: "openvino (bfloat16)".
     description: str
 
-    def infer(self, luma: LumaBatch) -> ChromaBatch:
-        """Chroma of a batch of any size from 1 on; the result is the caller's own."""
+    def submit(self, luma: LumaBatch) -> Ticket:
+        """Begin to colour a batch of any size from 1 on, which must stay as it is until it is collected.
+
+        Raises:
+            EngineError: the engine is closed.
+        """
         ...
+
+    def collect(self, ticket: Ticket) -> Inference:
+        """Wait for a batch.
+
+        Raises:
+            EngineError: the engine failed, or was closed before the batch was done.
+        """
+        try:
+            return ticket.result.result()
+        except CancelledError:
+            raise EngineError(CLOSED) from None
+
+    def infer(self, luma: LumaBatch) -> ChromaBatch:
+        """Chroma of a batch, waited for; the result is the caller's own.
+
+        Raises:
+            EngineError: the engine failed or is closed.
+        """
+        return self.collect(self.submit(luma)).ab
 
     def close(self) -> None:
         """Free what the engine holds; it can't be used after."""

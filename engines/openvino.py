@@ -13,9 +13,9 @@ import openvino
 
 from streamcolor.errors import EngineError
 
-from .base import ChromaBatch, Engine, LumaBatch
+from .base import ChromaBatch, FeatureBatch, LumaBatch
 from .metadata import read_spec
-from .threads import divide_cores
+from .threads import ThreadedEngine, divide_cores
 from .trial import trial_batch
 
 Precision = Literal["f32", "bf16"]
@@ -26,7 +26,7 @@ _MAX_BFLOAT16_ERROR = 0.3
 _TRIAL_RUNS = 2
 
 
-class ModelEngine(Engine):
+class ModelEngine(ThreadedEngine):
     """The model compiled by OpenVINO.
 
     Args:
@@ -36,7 +36,7 @@ class ModelEngine(Engine):
     """
 
     def __init__(self, model: Path, precision: Precision | None = None) -> None:
-        self.spec = read_spec(model)
+        spec = read_spec(model)
         core = openvino.Core()
         offers_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         candidates: list[Precision] = ["f32", "bf16"] if offers_bfloat16 else ["f32"]
@@ -46,17 +46,13 @@ class ModelEngine(Engine):
             compiled = pool.map(lambda candidate: _compile(core, model, candidate), candidates)
             networks = dict(zip(candidates, compiled, strict=True))
         chosen = _best_precision(networks) if len(networks) > 1 else candidates[0]
-        self.parallel_calls, _ = divide_cores()
-        self._closed = False
+        calls, _ = divide_cores()
+        super().__init__(spec, f"openvino ({_NAMES[chosen]})", calls)
         self._idle: queue.SimpleQueue[openvino.InferRequest] = queue.SimpleQueue()
-        for _ in range(self.parallel_calls):
+        for _ in range(calls):
             self._idle.put(networks[chosen].create_infer_request())
-        self.description = f"openvino ({_NAMES[chosen]})"
 
-    def infer(self, luma: LumaBatch) -> ChromaBatch:
-        """See :meth:`Engine.infer`."""
-        if self._closed:
-            raise EngineError("this engine is closed; open another")
+    def _compute(self, luma: LumaBatch) -> tuple[ChromaBatch, FeatureBatch | None]:
         request = self._idle.get()
         try:
             return _run(request, luma)
@@ -65,7 +61,7 @@ class ModelEngine(Engine):
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""
-        self._closed = True
+        super().close()
         while not self._idle.empty():
             self._idle.get()
 
@@ -91,14 +87,14 @@ def _compile(core: openvino.Core, model: Path, precision: Precision) -> openvino
         raise EngineError(f"OpenVINO can't prepare {model}: {error}") from error
 
 
-def _run(request: openvino.InferRequest, luma: LumaBatch) -> ChromaBatch:
-    chroma: ChromaBatch = request.infer([luma], share_inputs=True)[0].copy()
-    return chroma
+def _run(request: openvino.InferRequest, luma: LumaBatch) -> tuple[ChromaBatch, FeatureBatch | None]:
+    outputs = [output.copy() for output in request.infer([luma], share_inputs=True).to_tuple()]
+    return outputs[0], outputs[1] if len(outputs) > 1 else None
 
 
 def _timed(request: openvino.InferRequest, luma: LumaBatch) -> tuple[ChromaBatch, float]:
     """A batch's chroma, and the seconds of the fastest of a few runs after the first."""
-    chroma = _run(request, luma)
+    chroma, _ = _run(request, luma)
     seconds = []
     for _ in range(_TRIAL_RUNS):
         begin = time.perf_counter()

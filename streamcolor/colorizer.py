@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from .color.lab import Array
 from .color.planes import Plane, expand_chroma, reduce_luma, working_size
-from .engines import open_engine
+from .engines import Ticket, open_engine
 from .errors import InputError
 from .media.pixels import (
     Layout,
@@ -30,7 +31,7 @@ from .media.pixels import (
     with_room_for_chroma,
 )
 from .options import ColorOptions
-from .prefetch import parallel_map, prefetch
+from .prefetch import prefetch
 from .progress import Delays, StageTimes
 
 _T = TypeVar("_T")
@@ -144,12 +145,10 @@ class Colorizer:
         interrupt = getattr(frames, "interrupt", None)
         if self._options.low_latency:
             batches = prefetch(self._batches(frames), _LIVE_DEPTH)
-            coloured = prefetch(parallel_map(self._infer_in_time, batches, 1, ahead=0), 1, interrupt=interrupt)
+            coloured = prefetch(self._infer_in_time(batches), 1, interrupt=interrupt)
         else:
             batches = prefetch(self._batches(frames), _DEPTH)
-            coloured = prefetch(
-                parallel_map(self._infer, batches, self.engine.parallel_calls), _DEPTH, interrupt=interrupt
-            )
+            coloured = prefetch(self._infer(batches), _DEPTH, interrupt=interrupt)
         with closing(coloured):
             for batch in coloured:
                 chroma = iter(() if batch.chroma is None else batch.chroma)
@@ -210,24 +209,45 @@ class Colorizer:
         lumas = tuple(reduce_luma(field, size, coding) for field in _fields(frame, plane(frame, 0)))
         return _Picture(frame, lumas, is_array, time.monotonic())
 
-    def _infer(self, batch: _Batch) -> _Batch:
-        pictures = batch.pictures
-        if pictures:
-            luma = np.stack([luma for picture in pictures for luma in picture.lumas])[:, None]
-            with self.times.measure("engine"):
-                batch.chroma = self.engine.infer(luma)
+    def _infer(self, batches: Generator[_Batch]) -> Generator[_Batch]:
+        """Batches with their chroma, in order; the engine's queue is kept full."""
+        pending: deque[tuple[_Batch, Ticket | None]] = deque()
+        with closing(batches):
+            try:
+                for batch in batches:
+                    pending.append((batch, self._submit(batch)))
+                    if len(pending) >= self.engine.queue_depth:
+                        yield self._collect(*pending.popleft())
+                while pending:
+                    yield self._collect(*pending.popleft())
+            finally:
+                for _, ticket in pending:
+                    if ticket is not None:
+                        ticket.result.cancel()
+
+    def _submit(self, batch: _Batch) -> Ticket | None:
+        lumas = [luma for picture in batch.pictures for luma in picture.lumas]
+        return self.engine.submit(np.stack(lumas)[:, None]) if lumas else None
+
+    def _collect(self, batch: _Batch, ticket: Ticket | None) -> _Batch:
+        if ticket is not None:
+            inference = self.engine.collect(ticket)
+            self.times.add("engine", inference.seconds)
+            batch.chroma = inference.ab
         return batch
 
-    def _infer_in_time(self, batch: _Batch) -> _Batch:
+    def _infer_in_time(self, batches: Generator[_Batch]) -> Generator[_Batch]:
         """As :meth:`_infer`, but a picture that is late takes over the chroma of the one before."""
-        for picture in batch.pictures:  # there is one at most
-            last = self._last_chroma
-            if last is not None and len(last) == len(picture.lumas) and self._schedule.is_late(picture):
-                batch.chroma = last
-                self.colours_reused += 1
-            else:
-                self._last_chroma = self._infer(batch).chroma
-        return batch
+        with closing(batches):
+            for batch in batches:
+                for picture in batch.pictures:  # there is one at most
+                    last = self._last_chroma
+                    if last is not None and len(last) == len(picture.lumas) and self._schedule.is_late(picture):
+                        batch.chroma = last
+                        self.colours_reused += 1
+                    else:
+                        self._last_chroma = self._collect(batch, self._submit(batch)).chroma
+                yield batch
 
     def _render(self, picture: _Picture, chroma: list[Array]) -> av.VideoFrame | NDArray[np.uint8]:
         with self.times.measure("render"):

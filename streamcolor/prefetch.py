@@ -1,17 +1,14 @@
-"""Iterators that work ahead on threads of their own, in order and within bounds."""
+"""An iterator that works ahead on a thread of its own, within bounds."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 _T = TypeVar("_T")
-_R = TypeVar("_R")
 
 _POLL_SECONDS = 0.1
 
@@ -70,26 +67,6 @@ def prefetch(items: Iterable[_T], depth: int, *, interrupt: Callable[[], None] |
         if interrupt is not None:
             interrupt()
         thread.join()
-
-
-def parallel_map(function: Callable[[_T], _R], items: Iterable[_T], workers: int, *, ahead: int = 1) -> Generator[_R]:
-    """``function`` of each item, in the items' order, computed on ``workers`` threads, ``ahead`` more items waiting.
-
-    An error is raised in its item's place. Closing this generator closes ``items``.
-    """
-    pending: deque[Future[_R]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix=function.__name__) as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) >= workers + ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
-            _close(items)
 
 
 def _close(items: object) -> None:

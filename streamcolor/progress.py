@@ -24,8 +24,12 @@ class StageTimes:
         try:
             yield
         finally:
-            with self._lock:
-                self.seconds[stage] = self.seconds.get(stage, 0) + time.perf_counter() - begin
+            self.add(stage, time.perf_counter() - begin)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Add a time that was measured elsewhere."""
+        with self._lock:
+            self.seconds[stage] = self.seconds.get(stage, 0) + seconds
 
 
 class Delays:

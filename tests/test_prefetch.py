@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamcolor.prefetch import parallel_map, prefetch
+from streamcolor.prefetch import prefetch
 
 
 def test_items_come_in_order() -> None:
@@ -59,47 +59,3 @@ def test_closing_ends_the_thread_and_closes_the_source() -> None:
     assert len(closed_on) == 1
     assert closed_on[0] is not threading.current_thread()
     assert threading.active_count() == before
-
-
-def test_parallel_results_come_in_order() -> None:
-    gate = threading.Event()
-
-    def square(number: int) -> int:
-        if number == 0:
-            assert gate.wait(5)  # the first waits for the second
-        else:
-            gate.set()
-        return number * number
-
-    assert list(parallel_map(square, range(100), 2)) == [number * number for number in range(100)]
-
-
-def test_parallel_work_is_bounded() -> None:
-    taken = []
-
-    def produce() -> Iterator[int]:
-        for number in range(100):
-            taken.append(number)
-            yield number
-
-    results = parallel_map(str, produce(), 2)
-    assert next(results) == "0"
-    assert len(taken) == 3
-    results.close()
-    assert len(taken) == 3
-
-
-def test_parallel_errors_arrive_in_their_place_and_close_the_source() -> None:
-    closed = []
-
-    def produce() -> Iterator[int]:
-        try:
-            yield from (1, 2, 0, 4)
-        finally:
-            closed.append(True)
-
-    results = parallel_map(lambda number: 1 // number, produce(), 2)
-    assert [next(results), next(results)] == [1, 0]
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-    assert closed == [True]

@@ -13,6 +13,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,14 +26,14 @@ from skimage import data
 from streamcolor import ColorOptions, FilmOptions, colorize
 from streamcolor.color.planes import working_size
 from streamcolor.doctor import processor
-from streamcolor.engines import open_engine
+from streamcolor.engines import Ticket, open_engine
 from streamcolor.job import plan_job
 from streamcolor.media.containers import container_of
 from streamcolor.media.reader import FilmReader
 from streamcolor.media.sources import local_source
 from streamcolor.media.targets import FileTarget
 from streamcolor.media.writer import FilmWriter
-from streamcolor.prefetch import parallel_map, prefetch
+from streamcolor.prefetch import prefetch
 
 SIZES = {"480p": (854, 480), "1080p": (1920, 1080)}
 RATE = 24
@@ -82,8 +83,13 @@ def engine_alone(name: str, size: tuple[int, int], frames: int) -> Callable[[], 
     batches = [luma] * (frames // batch_size)
 
     def run() -> int:
-        for _ in parallel_map(engine.infer, batches, engine.parallel_calls):
-            pass
+        pending: deque[Ticket] = deque()
+        for batch in batches:
+            pending.append(engine.submit(batch))
+            if len(pending) >= engine.queue_depth:
+                engine.collect(pending.popleft())
+        for ticket in pending:
+            engine.collect(ticket)
         return len(batches) * batch_size
 
     run()

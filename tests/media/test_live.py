@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import streamcolor
-from streamcolor.engines import Engine
+from streamcolor.engines import Engine, Ticket
 
 from films import STREAMCOLOR, Film, decoded, luma_of, moving_luma, times
 from films import streamcolor as command
@@ -44,10 +44,10 @@ class _SlowEngine:
     def __getattr__(self, name: str) -> object:
         return getattr(self._engine, name)
 
-    def infer(self, luma: np.ndarray) -> np.ndarray:
+    def submit(self, luma: np.ndarray) -> Ticket:
         self.calls += 1
         time.sleep(self._seconds)
-        return self._engine.infer(luma)
+        return self._engine.submit(luma)
 
 
 @pytest.fixture
