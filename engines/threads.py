@@ -25,8 +25,8 @@ def usable_cores() -> int:
 def divide_cores() -> tuple[int, int]:
     """Batches that are computed at once, and threads that each one may use.
 
-    A batch on one core never waits for a thread that the encoder has pushed aside, which two cores sharing one batch do:
-    the whole job ran 9 % faster so at 480p on two cores (AMD EPYC, ONNX Runtime).
+    A batch on one core never waits for a thread that the encoder has pushed aside, which two cores sharing one batch
+    do: the whole job ran 9 % faster so at 480p on two cores (AMD EPYC, ONNX Runtime).
     """
     cores = usable_cores()
     calls = min(cores, _MAX_CALLS)

@@ -31,7 +31,11 @@ from .media.timing import format_time, parse_time
 from .options import FilmOptions
 from .progress import Progress, Report
 
-_TRAINING_COMMANDS = ("dataset", "train", "evaluate", "export")
+#: Commands of other modules, which are imported when one of them is called.
+_ELSEWHERE = {
+    **dict.fromkeys(("dataset", "train", "evaluate", "export"), "training.cli"),
+    "engine": "engine_cli",
+}
 
 
 class _Time(click.ParamType[Fraction]):
@@ -70,14 +74,14 @@ def _click_type(annotation: str) -> click.ParamType[Any] | type:
 
 
 class _Commands(click.Group):
-    """The commands below, and those of ``streamcolor.training``, which is imported when one of them is called."""
+    """The commands below, and those elsewhere."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *_TRAINING_COMMANDS]
+        return [*super().list_commands(ctx), *_ELSEWHERE]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name in _TRAINING_COMMANDS:
-            command: click.Command = importlib.import_module(f"{__package__}.training.cli").commands[name]
+        if name in _ELSEWHERE:
+            command: click.Command = importlib.import_module(f"{__package__}.{_ELSEWHERE[name]}").commands[name]
             return command
         return super().get_command(ctx, name)
 

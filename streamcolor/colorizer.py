@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -103,6 +103,7 @@ class Colorizer:
         options: how to colour.
         layout: pixel format of the coloured frames; where None, the source's, in 4:2:0 where that is gray.
         pixel_aspect: width of a sample over its height, so that the model sees shapes as they are shown.
+        announce: told in a line what takes long, or when another engine must take over.
 
     Raises:
         EngineError: the engine or the model can't be had.
@@ -114,12 +115,13 @@ class Colorizer:
         *,
         layout: Layout | None = None,
         pixel_aspect: Fraction = Fraction(1),
+        announce: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._options = options or ColorOptions()
         self._layout = layout
         self._pixel_aspect = pixel_aspect
         model = None if self._options.model is None else Path(self._options.model)
-        self.engine = open_engine(self._options.engine, model)
+        self.engine = open_engine(self._options.engine, model, gpus=self._options.gpus, announce=announce)
         #: How long each stage was busy.
         self.times = StageTimes()
         #: How long frames took from coming to having been taken.

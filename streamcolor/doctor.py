@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import av.codec
+from av.codec.hwaccel import hwdevices_available
 
 from .engines import AUTO, engines_here, open_engine
 from .engines.threads import usable_cores
@@ -30,10 +31,13 @@ def examine() -> Iterator[tuple[str, str]]:
     for info in engines_here():
         missing = f"not installed; pip install 'streamcolor[{info.extra}]'"
         yield f"engine {info.name}", info.version or missing
-    with open_engine(AUTO) as engine:
+    findings: list[str] = []
+    with open_engine(AUTO, announce=findings.append) as engine:
+        yield from (("note", finding) for finding in findings)
         yield "engine auto", engine.description
         yield "model", f"{engine.spec.name} {engine.spec.version}, short side {engine.spec.short_side} pixels"
         yield "model's licence", engine.spec.licence
+    yield "hardware decoders of FFmpeg's", ", ".join(hwdevices_available()) or "none"
     yield "encoders", ", ".join(name for name in _ENCODERS if _has_encoder(name))
 
 

@@ -42,7 +42,8 @@ def colorize(
         output: where the coloured film goes, in the container that its suffix names, or "-" for standard output;
             where None, beside the source as ``NAME.color.EXT``.
         progress: called after each frame.
-        announce: called before the first frame with each thing that the output will lack or change, as a line.
+        announce: called before the first frame with each thing that the output will lack or change, as a line; later
+            where an engine fails and another takes over.
         options: the fields of :class:`streamcolor.FilmOptions`.
 
     Raises:
@@ -72,19 +73,30 @@ def run_job(
     container, path = _destination(found, output, options)
     with ExitStack() as stack:
         reader = stack.enter_context(
-            FilmReader(found, start=options.start, duration=options.duration, low_latency=options.low_latency)
+            FilmReader(
+                found,
+                start=options.start,
+                duration=options.duration,
+                low_latency=options.low_latency,
+            )
         )
         plan = plan_job(reader, container, options, seekable=path is not None)
         if plan.losses and options.strict:
             raise OutputError(f"{output or path} would not be the whole film: {'; '.join(plan.losses)}")
         target: Target = PipeTarget() if path is None else FileTarget(path, overwrite=options.overwrite)
-        if announce is not None:
-            for line in (*plan.losses, *plan.changes):
+        notes: list[str] = []
+
+        def tell(line: str) -> None:
+            notes.append(line)
+            if announce is not None:
                 announce(line)
+
+        for line in (*plan.losses, *plan.changes):
+            tell(line)
         writer = stack.enter_context(FilmWriter(target, plan, reader))
         video = reader.info.video
         colorizer = stack.enter_context(
-            Colorizer(options, layout=plan.encoding.layout, pixel_aspect=video.pixel_aspect)
+            Colorizer(options, layout=plan.encoding.layout, pixel_aspect=video.pixel_aspect, announce=tell)
         )
         # The first to end: its threads use the others.
         items = stack.enter_context(closing(colorizer.colorize_frames(reader)))
@@ -104,7 +116,7 @@ def run_job(
         with colorizer.times.measure("encode"):
             writer.finish()
         engine, spec = colorizer.engine.description, colorizer.engine.spec
-        notes = [*plan.losses, *plan.changes, *_what_happened(reader, writer, colorizer, options)]
+        notes += _what_happened(reader, writer, colorizer, options)
     seconds = time.perf_counter() - begin
     return Report(
         input=found.name,

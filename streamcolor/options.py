@@ -23,6 +23,7 @@ class ColorOptions:
     """
 
     engine: str = _option("auto", "What runs the model; 'streamcolor doctor' lists the engines found here.")
+    gpu: str = _option("0", "Numbers of the GPUs that an engine on GPUs uses, such as 0 or 0,1.")
     model: str | None = _option(None, "Path of a model's .onnx file instead of the one that ships.")
     batch_size: int = _option(4, "Frames that go through the model together.", low=1, high=64)
     saturation: float = _option(1.0, "Strength of the colours; 0 is gray, 1 as the model gives them.", low=0, high=3)
@@ -39,6 +40,14 @@ class ColorOptions:
             if (low is not None and not value >= low) or (high is not None and not value <= high):
                 limits = f"at least {low}" if high is None else f"from {low} to {high}"
                 raise OptionError(f"{field.name.replace('_', '-')} is {value}, but must be {limits}")
+        if not self.gpus or len(set(self.gpus)) < len(self.gpus):
+            raise OptionError(f"gpu is {self.gpu!r}, but must be numbers of different GPUs, such as 0 or 0,1")
+
+    @property
+    def gpus(self) -> tuple[int, ...]:
+        """The numbers in ``gpu``; none where it holds something else."""
+        parts = self.gpu.split(",")
+        return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,4 +79,7 @@ class FilmOptions(ColorOptions):
     input_format: str | None = _option(None, "FFmpeg's name of the input's container. Default: found out.")
     size: str | None = _option(None, "Size of raw video, as WIDTHxHEIGHT.")
     rate: str | None = _option(None, "Frames a second of raw video, such as 25 or 24000/1001.")
+    hwaccel: str | None = _option(
+        None, "Decode on this kind of hardware, such as cuda (NVDEC), with the processor where it can't."
+    )
     allow_network: bool = _option(False, "Read tcp:, udp:, rtp:, rtsp:, http: and https: addresses.")

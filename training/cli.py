@@ -168,7 +168,7 @@ def _export(
     """
     with _training_errors(debug):
         from streamcolor.engines import ModelSpec
-        from streamcolor.engines.tensorrt.builder import build_plan, find_tensorrt
+        from streamcolor.engines.tensorrt.builder import BuildOptions, build_plan, find_tensorrt
 
         from . import checkpoint
         from .export import export_onnx
@@ -197,7 +197,7 @@ def _export(
         if compiler is None:
             OUT.print("not compiled: neither TensorRT nor TensorRT-RTX can run here")
         else:
-            plan = build_plan(output, compiler)
+            plan, _ = build_plan(output, compiler, BuildOptions(precision="float32"))
             OUT.print(f"{compiler.__name__} {compiler.__version__} compiles it to {len(plan) / 1e6:.1f} MB")
 
 

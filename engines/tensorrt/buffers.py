@@ -37,6 +37,10 @@ class Streams:
         for stream in (self.copy_in, self.compute, self.copy_out):
             stream.synchronize()
 
+    def free(self) -> None:
+        """Give them back, whoever still knows of this object."""
+        del self.copy_in, self.compute, self.copy_out
+
 
 class Slot:
     """Room for one batch on its way: page-locked on the host, and on the device.
@@ -54,13 +58,13 @@ class Slot:
         self._tensors = tensors
         self._host: dict[str, NDArray[Any]] = {}
         self._device: dict[str, Any] = {}
+        self._begun, self._copied_in, self._computed, self._done = (cuda.Event() for _ in range(4))
         with ExitStack() as undo:
             undo.callback(self.free)
             for tensor in tensors:
                 self._host[tensor.name] = cuda.pagelocked_empty(tensor.size, np.uint8)
                 self._device[tensor.name] = cuda.mem_alloc(tensor.size)
             undo.pop_all()
-        self._begun, self._copied_in, self._computed, self._done = (cuda.Event() for _ in range(4))
 
     @property
     def addresses(self) -> Mapping[str, int]:
@@ -105,10 +109,11 @@ class Slot:
         return outputs, self._done.time_since(self._begun) / 1000
 
     def free(self) -> None:
-        """Give the memory back; nothing may be under way."""
+        """Give memory and events back, whoever still knows of this object; nothing may be under way."""
         for host in self._host.values():
-            host.base.free()
+            host.base.free()  # type: ignore[union-attr]  # pycuda's own kind of memory
         for memory in self._device.values():
             memory.free()
         self._host.clear()
         self._device.clear()
+        del self._begun, self._copied_in, self._computed, self._done

@@ -117,7 +117,7 @@ def _strong_typing(trt: Any) -> int:
 def _log(trt: Any) -> Any:
     """A logger that keeps what TensorRT complains of for one line of ours, and prints nothing."""
 
-    class Log(trt.ILogger):  # type: ignore[misc, name-defined]
+    class Log(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.worst = ""
@@ -130,7 +130,7 @@ def _log(trt: Any) -> Any:
 
 
 def _monitor(trt: Any, progress: Callable[[str, int, int], None]) -> Any:
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self._steps: dict[str, int] = {}

@@ -45,7 +45,9 @@ class PlanKey:
 
     def differences(self, other: Self) -> list[str]:
         """Names of what is not the same."""
-        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name) != getattr(other, field.name)]
+        return [
+            field.name for field in dataclasses.fields(self) if getattr(self, field.name) != getattr(other, field.name)
+        ]
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ class PlanCache:
         try:
             _require_ours(path)
             values = json.loads(path.read_text())
-            shapes = tuple(tuple(shape) for shape in values["key"].pop("profile"))
-            return CachedPlan(PlanKey(**values.pop("key"), profile=shapes), **values)
+            low, best, high = (tuple(shape) for shape in values["key"].pop("profile"))
+            return CachedPlan(PlanKey(**values.pop("key"), profile=(low, best, high)), **values)
         except (OSError, EngineError, ValueError, TypeError, KeyError, AttributeError):
             return None
 

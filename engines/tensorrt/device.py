@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,11 +82,10 @@ def find_gpu(number: int) -> Gpu:
 def _driver_needed() -> int:
     """CUDA's version for which the installed TensorRT is made; 0 where that can't be told."""
     for major in (12, 13):
-        try:
-            importlib.metadata.version(f"tensorrt-cu{major}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        return major * 1000
+        for package in ("tensorrt", "tensorrt-rtx"):
+            with suppress(importlib.metadata.PackageNotFoundError):
+                importlib.metadata.version(f"{package}-cu{major}")
+                return major * 1000
     return 0
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.codec
 import av.container
 import av.error
+from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from ..errors import InputError, OptionError
 from ..options import FilmOptions
@@ -71,6 +73,8 @@ class Source:
     format: str | None = None
     #: Options of FFmpeg's demuxer.
     options: dict[str, str] = field(default_factory=dict)
+    #: Kind of hardware to decode on; None for the processor.
+    hwaccel: str | None = None
 
     @property
     def is_seekable(self) -> bool:
@@ -86,6 +90,8 @@ class Source:
         if self.path is not None:
             self._check(self.path)
         arguments: dict[str, Any] = {"format": self.format, "options": dict(self.options), "metadata_errors": "replace"}
+        if self.hwaccel is not None:
+            arguments["hwaccel"] = HWAccel(self.hwaccel)  # PyAV brings the frames back from the device
         pipe = None
         try:
             if self.path is not None and not self.path.is_fifo():
@@ -136,21 +142,40 @@ def find_source(text: str, options: FilmOptions) -> Source:
             raise OptionError(
                 f"there is no input format {options.input_format!r}; 'ffmpeg -demuxers' lists them"
             ) from None
+    _require_hardware(options.hwaccel)
     allowed = f"{_LOCAL},{_NETWORK}" if options.allow_network else _LOCAL
     demuxer = _raw_options(options) | {"protocol_whitelist": allowed}
     if options.low_latency:
         # Not "nobuffer", with which FFmpeg drops the frames that it looks at.
         demuxer["analyzeduration"] = "500000"
     if text == PIPE:
-        return Source("standard input", None, format=options.input_format, options=demuxer)
+        return Source("standard input", None, None, options.input_format, demuxer, options.hwaccel)
     address = _ADDRESS.match(text)
     if address is None or Path(text).exists():
-        return Source(text, Path(text), format=options.input_format, options=demuxer)
+        return Source(text, Path(text), None, options.input_format, demuxer, options.hwaccel)
     if address[1].lower() not in _NETWORK_PROTOCOLS:
         raise InputError(f"{text}: {address[1]} addresses can't be read, only {', '.join(_NETWORK_PROTOCOLS)}")
     if not options.allow_network:
         raise InputError(f"{text} is on the network; add --allow-network to read it")
-    return Source(text, None, text, options.input_format, demuxer | {"protocol_whitelist": _NETWORK})
+    demuxer["protocol_whitelist"] = _NETWORK
+    return Source(text, None, text, options.input_format, demuxer, options.hwaccel)
+
+
+def _require_hardware(kind: str | None) -> None:
+    """Find out that hardware can decode before anything else is done.
+
+    Raises:
+        OptionError: FFmpeg here does not know this kind, or the machine has none.
+    """
+    if kind is None:
+        return
+    known = hwdevices_available()
+    if kind not in known:
+        raise OptionError(f"there is no hwaccel {kind!r} here, only {', '.join(known) or 'the processor'}")
+    try:
+        HWAccel(kind).create(av.codec.Codec("h264", "r"))
+    except (av.error.FFmpegError, NotImplementedError) as error:
+        raise OptionError(f"this machine can't decode with hwaccel {kind}: {error}; leave it out") from error
 
 
 def _raw_options(options: FilmOptions) -> dict[str, str]:

@@ -17,7 +17,7 @@ def test_auto_takes_the_first_engine_installed(monkeypatch: pytest.MonkeyPatch) 
     with open_engine("auto") as engine:
         assert engine.description.startswith("openvino")
     forget("openvino", monkeypatch)
-    assert {info.name: info.version is not None for info in engines_here()} == {"openvino": False, "onnxruntime": True}
+    assert [info.name for info in engines_here() if info.version is not None] == ["onnxruntime"]
     with open_engine("auto") as engine:
         assert engine.description == "onnxruntime (float32)"
 

@@ -11,7 +11,7 @@ import torch
 
 from streamcolor.color.yuv import working_luma_to_lightness
 from streamcolor.engines import ModelSpec
-from streamcolor.engines.tensorrt.builder import build_plan, find_tensorrt
+from streamcolor.engines.tensorrt.builder import BuildOptions, build_plan, find_tensorrt
 from streamcolor.errors import EngineError
 from streamcolor.training import export
 from streamcolor.training.config import FullResConfig, NetworksConfig, UNetConfig
@@ -114,7 +114,9 @@ def test_every_export_compiles_for_tensorrt(config: UNetConfig | FullResConfig, 
     assert {parameter.dtype for parameter in generator.parameters()} == {torch.float32}  # the caller's stays
     kinds = {tensor.data_type for tensor in onnx.load(path).graph.initializer if tensor.name.endswith("weight")}
     assert onnx.TensorProto.FLOAT16 in kinds or not half
-    assert len(build_plan(path, compiler)) > 10_000
+    for precision in ("float32", "float16"):
+        plan, _ = build_plan(path, compiler, BuildOptions(precision=precision))
+        assert len(plan) > 10_000
 
 
 def test_tensorrt_names_a_graph_that_it_cannot_read(tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_tensorrt_names_a_graph_that_it_cannot_read(tmp_path: Path) -> None:
     onnx.helper.set_model_props(model, SPEC.to_metadata())
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(EngineError, match="can't"):
-        build_plan(tmp_path / "model.onnx", compiler)
+        build_plan(tmp_path / "model.onnx", compiler, BuildOptions(precision="float32"))
 
 
 def test_files_that_are_no_exports_are_named(tmp_path: Path, exported: tuple[Generator, Path]) -> None:
