@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -130,3 +131,29 @@ def test_an_interrupt_in_disguise_is_one_too(capsys: pytest.CaptureFixture[str])
         raise ImportError("initialization failed") from KeyboardInterrupt()
     assert ended.value.code == 130
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_engines_are_measured_and_their_plans_listed(tmp_path: Path) -> None:
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    figures = json.loads(streamcolor("engine", "bench", "--engine", "onnxruntime", "--seconds", 0.5, "--json").stdout)
+    assert figures["frames a second"] > 0
+    assert (figures["bytes in a frame"], figures["bytes out a frame"]) == (288 * 160, 2 * 72 * 40 * 4)
+    listed = json.loads(streamcolor("engine", "list", "--json", env=environment).stdout)
+    assert listed == {"folder": str(tmp_path / "streamcolor" / "plans"), "plans": []}
+    assert streamcolor("engine", "clear", env=environment).stdout.startswith("0 plans removed")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--gpu", "first", "gpu is 'first', but must be numbers of different GPUs"),
+        ("--gpu", "0,0", "must be numbers of different GPUs"),
+        ("--hwaccel", "steam", "there is no hwaccel 'steam' here"),
+    ],
+)
+def test_hardware_that_is_none_is_named(tmp_path: Path, option: str, value: str, message: str) -> None:
+    film = Film().write(tmp_path / "film.mkv")
+    run = streamcolor("colorize", film, option, value)
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
