@@ -34,6 +34,7 @@ from .progress import Progress, Report
 #: Commands of other modules, which are imported when one of them is called.
 _ELSEWHERE = {
     **dict.fromkeys(("dataset", "train", "evaluate", "export"), "training.cli"),
+    "compare": "compare_cli",
     "engine": "engine_cli",
 }
 
@@ -65,6 +66,8 @@ def _film_options(command: Callable[..., None]) -> Callable[..., None]:
                 name, type=_click_type(str(field.type)), default=field.default, show_default=shown, help=help_text
             )
         collect = option(collect)
+        if field.name == "stabilize":
+            collect = click.option("--no-stabilize", "stabilize", flag_value=0.0, help="As --stabilize 0.")(collect)
     return collect
 
 

@@ -33,6 +33,7 @@ from .media.pixels import (
 from .options import ColorOptions
 from .prefetch import prefetch
 from .progress import Delays, StageTimes
+from .temporal.film import StillColours
 
 _T = TypeVar("_T")
 
@@ -128,6 +129,8 @@ class Colorizer:
         self.delays = Delays()
         #: Frames that took over the colours of the one before.
         self.colours_reused = 0
+        #: Shots so far, and what holds their colours still.
+        self.still = StillColours(self._options.stabilize)
         self._last_chroma: Array | None = None
         self._schedule = _Schedule()
 
@@ -235,7 +238,10 @@ class Colorizer:
         if ticket is not None:
             inference = self.engine.collect(ticket)
             self.times.add("engine", inference.seconds)
-            batch.chroma = inference.ab
+            with self.times.measure("stabilize"):
+                lumas = (luma for picture in batch.pictures for luma in picture.lumas)
+                still = [self.still.push(luma, ab) for luma, ab in zip(lumas, inference.ab, strict=True)]
+                batch.chroma = np.stack(still)
         return batch
 
     def _infer_in_time(self, batches: Generator[_Batch]) -> Generator[_Batch]:

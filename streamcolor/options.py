@@ -27,6 +27,9 @@ class ColorOptions:
     model: str | None = _option(None, "Path of a model's .onnx file instead of the one that ships.")
     batch_size: int = _option(4, "Frames that go through the model together.", low=1, high=64)
     saturation: float = _option(1.0, "Strength of the colours; 0 is gray, 1 as the model gives them.", low=0, high=3)
+    stabilize: float = _option(
+        0.9, "How firmly colours hold still within a shot; 0 leaves each frame to itself.", low=0, high=1
+    )
     low_latency: bool = _option(
         False,
         "Pass each frame on as soon as it has come; colours are taken over from the frame before where time lacks.",

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamcolor.color.figures import colourfulness
 from streamcolor.color.yuv import lightness_to_working_luma
 from streamcolor.engines import Engine
 from streamcolor.errors import DatasetError
@@ -195,8 +196,8 @@ class _Tally:
             "psnr": metrics.psnr(made_picture, true_picture),
             "ssim": metrics.ssim(made_picture, true_picture),
             "colour_difference": difference,
-            "made_colourfulness": metrics.colourfulness(made_picture),
-            "true_colourfulness": metrics.colourfulness(true_picture),
+            "made_colourfulness": colourfulness(made_picture),
+            "true_colourfulness": colourfulness(true_picture),
             "made_chroma": metrics.mean_chroma(made),
             "true_chroma": metrics.mean_chroma(true),
             "cast": metrics.cast(made, true),

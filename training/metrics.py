@@ -64,13 +64,6 @@ def ssim(made: Picture, true: Picture) -> float:
     return float(structural_similarity(true, made, channel_axis=-1))  # type: ignore[no-untyped-call]
 
 
-def colourfulness(picture: Picture) -> float:
-    """Metric M3 of D. Hasler and S. Süsstrunk, "Measuring Colourfulness in Natural Images" (SPIE 2003), equation 7."""
-    red, green, blue = picture.reshape(-1, 3).T.astype(np.float64)
-    opponents = np.stack([red - green, (red + green) / 2 - blue])
-    return float(np.linalg.norm(opponents.std(axis=1)) + 0.3 * np.linalg.norm(opponents.mean(axis=1)))
-
-
 def histogram(ab: Chroma) -> NDArray[np.int64]:
     """Pixels in each 10 x 10 ab square from -110 to 110."""
     edges = np.arange(-110.0, 111, 10)

@@ -41,7 +41,7 @@ def film_stills(path: Path, every: Fraction) -> Iterator[tuple[Fraction, Picture
             assert item.pts is not None, "the reader sets every frame's"
             time = item.pts * reader.info.video.time_base - start
             if time >= due:
-                yield time, _picture(item, reader.info.video.pixel_aspect)
+                yield time, picture_of(item, reader.info.video.pixel_aspect)
                 due = (time // every + 1) * every
         length = reader.info.duration
         if length is not None and time + max(every, _TOLERANCE) < length:
@@ -60,11 +60,15 @@ def stills_across(path: Path, count: int) -> Iterator[Picture]:
         with FilmReader(local_source(path), start=length * number / count) as reader:
             frame = next((item for item in reader if isinstance(item, av.VideoFrame)), None)
             if frame is not None:
-                yield _picture(frame, reader.info.video.pixel_aspect)
+                yield picture_of(frame, reader.info.video.pixel_aspect)
 
 
-def _picture(frame: av.VideoFrame, pixel_aspect: Fraction) -> Picture:
-    """The frame in sRGB with square pixels, by its own matrix and range."""
+def picture_of(frame: av.VideoFrame, pixel_aspect: Fraction) -> Picture:
+    """The frame in sRGB with square pixels, by its own matrix and range.
+
+    Raises:
+        InputError: a pixel format that can't be converted.
+    """
     tags = color_tags(frame)
     try:
         converted = frame.reformat(

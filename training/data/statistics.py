@@ -56,7 +56,7 @@ def describe(stills: Sequence[Still], folder: Path) -> Statistics:
         histogram += metrics.histogram(planes)
         chroma.append(metrics.mean_chroma(planes))
         means.append(planes.mean(axis=(1, 2)))
-        colourfulness.append(metrics.colourfulness(picture))
+        colourfulness.append(colourfulness(picture))
         mask = metrics.skin(picture)
         if mask is not None:
             tones[metrics.skin_tone(lightness[mask], ab[..., 1][mask])] += 1
