@@ -21,6 +21,9 @@ Luma = NDArray[np.uint8]
 _CONSISTENT = 0.25
 #: Luma codes by which a place may differ from where it came from.
 _ALIKE = 12
+#: Side of an area whose colour is followed, in chroma samples, and the share of it that must be in view.
+_THING = 4
+_SEEN = 0.5
 
 
 def flow(first: Luma, second: Luma, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -101,14 +104,15 @@ class Drift:
     """How far the colours of things move within a shot, in ab units.
 
     Every place of the shot's first frame is followed through it, and given up once it is covered, leaves the frame or
-    changes its brightness.
+    changes its brightness. Colours are averaged over areas of such places, so that a place's being followed a little
+    wrongly across an edge counts less.
     """
 
     def __init__(self) -> None:
         self._begin: tuple[Luma, Array] | None = None
 
     def push(self, luma: Luma, ab: Array, *, is_new_shot: bool) -> float | None:
-        """Mean distance of the colours from those at the shot's beginning; None once too few places are left."""
+        """Mean distance of the areas' colours from those at the shot's beginning; None once none is left."""
         size = (ab.shape[2], ab.shape[1])
         small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         if is_new_shot or self._begin is None:
@@ -125,10 +129,12 @@ class Drift:
         change = np.abs(_sample(small[None], moved)[0] - self._small)
         self._followed &= (np.linalg.norm(returned, axis=-1) < _CONSISTENT) & (change < _ALIKE)
         self._last, self._places = luma, moved
-        if self._followed.mean() < 0.02:
-            return None
-        distances = np.linalg.norm(_sample(ab, moved) - self._begin[1], axis=0)[self._followed]
-        return float(distances.mean())
+        shift = np.nan_to_num(_sample(ab, moved) - self._begin[1]) * self._followed
+        weight = self._followed.astype(np.float32)
+        areas = (max(1, size[0] // _THING), max(1, size[1] // _THING))
+        *sums, share = (cv2.resize(plane, areas, interpolation=cv2.INTER_AREA) for plane in (*shift, weight))
+        seen = np.asarray(share) > _SEEN
+        return float((np.linalg.norm(sums, axis=0)[seen] / share[seen]).mean()) if seen.any() else None
 
 
 def colour_error(ab: Array, true: Array) -> float:
