@@ -13,6 +13,7 @@ from typing import Any
 from streamcolor.errors import EngineError, MissingExtraError
 
 from .base import Engine
+from .metadata import read_spec
 from .models import DEFAULT_MODEL
 from .several import FallbackEngine, RoundRobinEngine
 
@@ -100,6 +101,7 @@ def open_engine(
     if not model.is_file():
         raise EngineError(f"there is no model at {model}; name an .onnx file that streamcolor.training exported")
     if name == AUTO:
+        read_spec(model)  # a model that is none is no engine's fault
         return FallbackEngine(_candidates(model, gpus, announce), announce)
     package = _BACKENDS[name].missing_package()
     if package is not None:

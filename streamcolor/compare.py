@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -142,7 +143,11 @@ def compare(
             raise OutputError(f"{output} exists; add --overwrite to replace it")
         pictures = [_pictures(reader) for reader in readers]
         films, shots, detector = (_Film(), _Film()), list[Stretch](), ShotDetector()
-        for number, (one, other) in enumerate(zip(*pictures, strict=False)):
+        surplus = 0
+        for number, (one, other) in enumerate(zip_longest(*pictures)):
+            if one is None or other is None:
+                surplus += 1 if other is None else -1
+                continue
             if other.shape != one.shape:
                 other = cv2.resize(other, one.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
             lumas, chromas = zip(*(_small(picture) for picture in (one, other)), strict=True)
@@ -166,8 +171,7 @@ def compare(
             film.finish()
         elif output is not None:
             _write_sheet(sheet, output)
-        rest = [sum(1 for _ in left) for left in pictures]
-    return Comparison(shots, rest[0] - rest[1])
+    return Comparison(shots, surplus)
 
 
 def _pictures(reader: FilmReader) -> Iterator[Picture]:

@@ -157,3 +157,15 @@ def test_hardware_that_is_none_is_named(tmp_path: Path, option: str, value: str,
     assert run.returncode == 2
     assert message in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_no_stabilize_is_stabilize_0(tmp_path: Path) -> None:
+    film = Film(codec="ffv1").write(tmp_path / "film.mkv")
+    made = []
+    for options in (["--no-stabilize"], ["--stabilize", "0"], ["--stabilize", "1"], []):
+        output = tmp_path / "out.mkv"
+        done = streamcolor("colorize", film, "-o", output, "--overwrite", "--codec", "ffv1", *options)
+        assert done.returncode == 0
+        made.append(output.read_bytes()[-20_000:])
+    assert made[0] == made[1]
+    assert len(set(made)) == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -136,3 +137,21 @@ def test_leaving_early_stops_the_threads(colorizer: Colorizer) -> None:
 
     gc.collect()
     assert not pipeline()
+
+
+def test_colours_hold_still_unless_told_otherwise() -> None:
+    """A still scene under grain: the same colours at its end as at its beginning, and nearly none of the flicker."""
+    rng = np.random.default_rng(1)
+    gray = cv2.cvtColor(photographs()[0], cv2.COLOR_RGB2GRAY)[:320, :480]
+    lumas = [np.clip(gray + rng.normal(0, 8, gray.shape), 0, 255).astype(np.uint8) for _ in range(16)]
+
+    def changes(strength: float) -> tuple[float, int]:
+        with Colorizer(ColorOptions(engine="onnxruntime", stabilize=strength)) as colorizer:
+            shown = [color.rgb2lab(rgb)[..., 1:] for rgb in colorizer.colorize_frames(lumas)]
+        steps = [np.linalg.norm(after - before, axis=-1).mean() for before, after in pairwise(shown[4:])]
+        return float(np.mean(steps)), colorizer.still.shots
+
+    held, shots = changes(0.9)
+    loose, _ = changes(0.0)
+    assert held < loose / 2
+    assert shots == 1

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamcolor.color.figures import colourfulness as colourfulness_of
+
 from .. import metrics
 from .lab import join_lab, split_lab, write_picture
 from .shards import Still
@@ -56,7 +58,7 @@ def describe(stills: Sequence[Still], folder: Path) -> Statistics:
         histogram += metrics.histogram(planes)
         chroma.append(metrics.mean_chroma(planes))
         means.append(planes.mean(axis=(1, 2)))
-        colourfulness.append(colourfulness(picture))
+        colourfulness.append(colourfulness_of(picture))
         mask = metrics.skin(picture)
         if mask is not None:
             tones[metrics.skin_tone(lightness[mask], ab[..., 1][mask])] += 1
