@@ -39,7 +39,7 @@ def test_json_is_one_object_with_what_programs_need(film: Path) -> None:
     assert report["fps"] == pytest.approx(25 / report["seconds"])
     assert report["engine"] == "onnxruntime (float32)"
     assert report["model"].startswith("streamcolor-lite0 ")
-    assert set(report["stage_seconds"]) == {"decode", "reduce", "engine", "render", "encode"}
+    assert set(report["stage_seconds"]) == {"decode", "reduce", "engine", "stabilize", "render", "encode"}
 
 
 def test_quiet_is_quiet(film: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import av
+import cv2
 import numpy as np
 import pytest
 from skimage import color
