@@ -30,10 +30,6 @@ from .device import Gpu, find_gpu, pycuda_driver
 _SLOTS = 3
 
 
-def silent(_line: str) -> None:
-    """Tell nobody."""
-
-
 def tensorrt_module() -> Any:
     """The package ``tensorrt``, or where only that is installed its sibling ``tensorrt_rtx``, which has the same names.
 
@@ -117,7 +113,7 @@ class ModelEngine(Engine):
         self,
         model: Path,
         gpu: int = 0,
-        announce: Callable[[str], None] = silent,
+        announce: Callable[[str], None] = lambda _line: None,
         build: BuildOptions | None = None,
         trt: Any = None,
     ) -> None:

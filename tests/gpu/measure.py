@@ -25,6 +25,7 @@ import efficiency
 from streamcolor.engine_cli import measure as measure_engine
 from streamcolor.engines import open_engine
 from streamcolor.engines.models import DEFAULT_MODEL
+from streamcolor.engines.tensorrt.cache import PlanCache
 from streamcolor.engines.trial import trial_batch
 from streamcolor.errors import StreamcolorError
 
@@ -107,6 +108,7 @@ def main(name: str, seconds: int, sizes: tuple[str, ...], target: Path) -> None:
     begin = time.perf_counter()
     found: dict[str, Any] = {"agreement": agreement(name)}
     found["seconds_of_first_open_and_check"] = time.perf_counter() - begin
+    found["plans"] = [{"model": plan.key.model, "seconds": plan.seconds, "bytes": plan.size} for plan in PlanCache()]
     with open_engine(name, announce=print) as engine:
         found["engine"] = measure_engine(engine, 16, 5)
         found["gpu_memory"] = attempt(gpu_memory)

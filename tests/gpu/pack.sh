@@ -15,6 +15,6 @@ for libraries in "$folder"/tensorrt_cu13_libs-*.whl; do
     [ -e "$libraries" ] || continue
     zip --quiet --delete "$libraries" $(unzip -Z1 "$libraries" | grep builder_resource_sm | grep -v "_sm$sm\.so") || true
 done
-find "$folder" -size +60M -not -name '*.part*' | while read -r large; do
-    split --bytes 60M --numeric-suffixes --suffix-length 2 "$large" "$large.part" && rm "$large"
+find "$folder" -size +60000000c -not -name '*.part*' | while read -r large; do
+    split --bytes 60MB --numeric-suffixes --suffix-length 2 "$large" "$large.part" && rm "$large"
 done
