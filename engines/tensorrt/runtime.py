@@ -127,7 +127,9 @@ class ModelEngine(Engine):
         self.bytes_moved = 0
         self._announce = announce
         self._requests: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
-        self._closed = threading.Event()
+        self._is_closed = False
+        #: No ticket is put among the requests after the last one was refused.
+        self._lock = threading.Lock()
         self._failure: EngineError | None = None
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, args=(model, ready), name=f"tensorrt-{gpu}", daemon=True)
@@ -140,15 +142,17 @@ class ModelEngine(Engine):
 
     def submit(self, luma: LumaBatch) -> Ticket:
         """See :meth:`Engine.submit`."""
-        if self._closed.is_set():
-            raise self._failure or EngineError(CLOSED)
         ticket = Ticket(self, luma, Future())
-        self._requests.put(ticket)
+        with self._lock:
+            if self._is_closed:
+                raise self._failure or EngineError(CLOSED)
+            self._requests.put(ticket)
         return ticket
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""
-        self._closed.set()
+        with self._lock:
+            self._is_closed = True
         self._requests.put(None)
         self._thread.join()
 
@@ -163,7 +167,8 @@ class ModelEngine(Engine):
             if not ready.done():
                 ready.set_exception(self._failure)
         finally:
-            self._closed.set()
+            with self._lock:
+                self._is_closed = True
             self._refuse_rest()
 
     @contextmanager

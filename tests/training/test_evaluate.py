@@ -11,6 +11,7 @@ import pytest
 import torch
 from skimage import color, data
 
+from streamcolor.color.figures import colourfulness
 from streamcolor.errors import DatasetError, TrainingError
 from streamcolor.training import metrics, trainer
 from streamcolor.training.config import TrainingConfig
@@ -175,8 +176,8 @@ def test_colourfulness_is_the_papers() -> None:
     # rg: one of 255 and three of 0; yb: one of 127.5 and three of 0.
     deviation = math.hypot(255 * math.sqrt(3) / 4, 127.5 * math.sqrt(3) / 4)
     mean = math.hypot(255 / 4, 127.5 / 4)
-    assert metrics.colourfulness(picture) == pytest.approx(deviation + 0.3 * mean)
-    assert metrics.colourfulness(np.full((4, 4, 3), 99, np.uint8)) == 0
+    assert colourfulness(picture) == pytest.approx(deviation + 0.3 * mean)
+    assert colourfulness(np.full((4, 4, 3), 99, np.uint8)) == 0
 
 
 def test_histograms_of_other_colours_are_wholly_apart() -> None:
