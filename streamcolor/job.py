@@ -73,12 +73,7 @@ def run_job(
     container, path = _destination(found, output, options)
     with ExitStack() as stack:
         reader = stack.enter_context(
-            FilmReader(
-                found,
-                start=options.start,
-                duration=options.duration,
-                low_latency=options.low_latency,
-            )
+            FilmReader(found, start=options.start, duration=options.duration, low_latency=options.low_latency)
         )
         plan = plan_job(reader, container, options, seekable=path is not None)
         if plan.losses and options.strict:
