@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TypeVar
 
 _T = TypeVar("_T")
-
-_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -28,17 +26,17 @@ def prefetch(items: Iterable[_T], depth: int, *, interrupt: Callable[[], None] |
     An error there is raised here, in its place. Closing this generator stops that thread, and closes ``items`` on it;
     ``interrupt`` is called before, to end a wait there.
     """
-    waiting: queue.Queue[_T | _Failed | _End] = queue.Queue(depth)
-    stopped = threading.Event()
+    # Simple queues, whose waits a Ctrl-C ends cleanly: in those with locks of Python's it may leave one locked for good.
+    waiting: SimpleQueue[_T | _Failed | _End] = SimpleQueue()
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(depth):
+        room.put(None)
+    stopped = False
 
     def offer(item: _T | _Failed | _End) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return True
-        return False
+        room.get()
+        waiting.put(item)
+        return not stopped
 
     def produce() -> None:
         try:
@@ -57,13 +55,15 @@ def prefetch(items: Iterable[_T], depth: int, *, interrupt: Callable[[], None] |
     try:
         while True:
             item = waiting.get()
+            room.put(None)
             if isinstance(item, _End):
                 return
             if isinstance(item, _Failed):
                 raise item.error
             yield item
     finally:
-        stopped.set()
+        stopped = True
+        room.put(None)
         if interrupt is not None:
             interrupt()
         thread.join()

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 
 from streamcolor.console import errors_as_lines
 
-from films import Film, Sound, streamcolor
+from films import STREAMCOLOR, Film, Sound, streamcolor
 
 
 @pytest.fixture(scope="module")
@@ -107,18 +107,17 @@ def test_version_is_the_projects() -> None:
 
 
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
-    import signal
-
     film = Film(size=(640, 480), pts=range(400)).write(tmp_path / "film.mkv")
-    with subprocess.Popen(
-        [sys.executable, "-m", "streamcolor", "colorize", str(film), "--engine", "onnxruntime"],
-        stderr=subprocess.PIPE, text=True, cwd="/",
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs of a shell ignore it
-    ) as job:  # fmt: skip
-        while not list(tmp_path.glob(".*.partial.mkv")):
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
+    job = subprocess.Popen([STREAMCOLOR, "colorize", film, "--engine", "onnxruntime"], stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, heeded)
+    try:
+        while not any(path.stat().st_size for path in tmp_path.glob(".*.partial.mkv")):
             assert job.poll() is None
         job.send_signal(signal.SIGINT)
         _, said = job.communicate(timeout=60)
+    finally:
+        job.kill()
     assert job.returncode == 130
     assert "interrupted" in said
     assert "Traceback" not in said
