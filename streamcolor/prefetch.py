@@ -26,7 +26,7 @@ def prefetch(items: Iterable[_T], depth: int, *, interrupt: Callable[[], None] |
     An error there is raised here, in its place. Closing this generator stops that thread, and closes ``items`` on it;
     ``interrupt`` is called before, to end a wait there.
     """
-    # Simple queues, whose waits a Ctrl-C ends cleanly: in those with locks of Python's it may leave one locked for good.
+    # Simple queues, whose waits a Ctrl-C ends cleanly: those made of Python's locks may stay locked for good.
     waiting: SimpleQueue[_T | _Failed | _End] = SimpleQueue()
     room: SimpleQueue[None] = SimpleQueue()
     for _ in range(depth):

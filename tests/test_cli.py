@@ -109,7 +109,8 @@ def test_version_is_the_projects() -> None:
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
     film = Film(size=(640, 480), pts=range(400)).write(tmp_path / "film.mkv")
     heeded = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
-    job = subprocess.Popen([STREAMCOLOR, "colorize", film, "--engine", "onnxruntime"], stderr=subprocess.PIPE, text=True)
+    command = [STREAMCOLOR, "colorize", film, "--engine", "onnxruntime"]
+    job = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, heeded)
     try:
         while not any(path.stat().st_size for path in tmp_path.glob(".*.partial.mkv")):
