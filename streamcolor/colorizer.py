@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -240,8 +241,9 @@ class Colorizer:
             self.times.add("engine", inference.seconds)
             with self.times.measure("stabilize"):
                 lumas = (luma for picture in batch.pictures for luma in picture.lumas)
-                still = [self.still.push(luma, ab) for luma, ab in zip(lumas, inference.ab, strict=True)]
-                batch.chroma = np.stack(still)
+                features = repeat(None) if inference.features is None else iter(inference.features)
+                frames = zip(lumas, inference.ab, features, strict=False)
+                batch.chroma = np.stack([self.still.push(*frame) for frame in frames])
         return batch
 
     def _infer_in_time(self, batches: Generator[_Batch]) -> Generator[_Batch]:

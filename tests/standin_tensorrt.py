@@ -61,7 +61,8 @@ class Runtime:
 class _Engine:
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self.session = session
-        self.names = [tensor.name for tensor in (*session.get_inputs(), *session.get_outputs())]
+        self.outputs = {tensor.name: tensor for tensor in session.get_outputs()}
+        self.names = ["luma", *self.outputs]
         self.num_io_tensors = len(self.names)
         self.spec = ModelSpec.from_metadata(None, session.get_modelmeta().custom_metadata_map)
 
@@ -110,16 +111,20 @@ class _Context:
         return True
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        if name == "luma":
+            return self._shape
         batch, _, height, width = self._shape
-        stride = self._engine.spec.stride
-        return self._shape if name == "luma" else (batch, 2, height // stride, width // stride)
+        stride = self._engine.spec.stride if name == "ab" else 16
+        return batch, self._engine.outputs[name].shape[1], height // stride, width // stride
 
     def execute_async_v3(self, stream: int) -> bool:
         shape, addresses = self._shape, dict(self._addresses)
 
         def run(_argument: Any) -> None:
-            (ab,) = self._engine.session.run(["ab"], {"luma": _array(addresses["luma"], shape, np.uint8)})
-            _array(addresses["ab"], ab.shape, np.float32)[:] = ab
+            luma = _array(addresses["luma"], shape, np.uint8)
+            names = list(self._engine.outputs)
+            for name, output in zip(names, self._engine.session.run(names, {"luma": luma}), strict=True):
+                _array(addresses[name], output.shape, np.float32)[:] = output
 
         function = _Function(run)
         self._kept = [*self._kept[-16:], function]

@@ -137,7 +137,7 @@ def test_engines_are_measured_and_their_plans_listed(tmp_path: Path) -> None:
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
     figures = json.loads(streamcolor("engine", "bench", "--engine", "onnxruntime", "--seconds", 0.5, "--json").stdout)
     assert figures["frames a second"] > 0
-    assert (figures["bytes in a frame"], figures["bytes out a frame"]) == (288 * 160, 2 * 72 * 40 * 4)
+    assert (figures["bytes in a frame"], figures["bytes out a frame"]) == (288 * 160, 4 * (2 * 72 * 40 + 32 * 18 * 10))
     listed = json.loads(streamcolor("engine", "list", "--json", env=environment).stdout)
     assert listed == {"folder": str(tmp_path / "streamcolor" / "plans"), "plans": []}
     assert streamcolor("engine", "clear", env=environment).stdout.startswith("0 plans removed")

@@ -94,6 +94,8 @@ class StageConfig(_Section):
     adversarial_weight: Weight = 0.1
     #: Of the L1 distance between the discriminator's features of true and made colours.
     feature_matching_weight: Weight = 0.0
+    #: Of the distance between a still's colours and those of another frame of it, moved a little; doubles the work.
+    steadiness_weight: Weight = 0.0
 
     #: Peak learning rates of AdamW, after a linear warm-up; then half a cosine to zero.
     learning_rate: Rate = 1.5e-3

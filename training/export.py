@@ -22,7 +22,7 @@ from streamcolor.engines.trial import trial_batch
 from streamcolor.errors import EngineError
 
 from .config import NetworksConfig
-from .networks.base import Generator
+from .networks.base import Colours, Generator
 from .scaling import scale_lightness, unscale_ab
 
 _OPSET = 18
@@ -30,32 +30,69 @@ _OPSET = 18
 GENERATOR = "generator"
 #: Key of the networks' configuration in the file's metadata.
 NETWORKS = "networks"
+#: Channels of the features that come out beside the colours.
+_FEATURES = 32
 #: An export is refused where its colours differ by more than this from PyTorch's, in the mean and in ab units.
 _LARGEST_MEAN_DIFFERENCE = 0.1
 
 
 class _WorkingLumaToChroma(nn.Module):
-    """Working luma ``uint8 (N, 1, h, w)`` in, ab ``float32 (N, 2, h / stride, w / stride)`` out: the whole graph.
+    """The whole graph: working luma ``uint8 (N, 1, h, w)`` in, colours and, where the generator has some, features out.
+
+    Colours are ab ``float32 (N, 2, h / stride, w / stride)``, features ``float32 (N, C, h / 16, w / 16)``.
 
     Args:
+        projection: makes few channels of the generator's features; None where it has none.
         half: compute the generator in float16.
     """
 
     lightness: Tensor
 
-    def __init__(self, generator: Generator, half: bool) -> None:
+    def __init__(self, generator: Generator, projection: nn.Conv2d | None, half: bool) -> None:
         super().__init__()
         self._dtype = torch.float16 if half else torch.float32
         self.generator = copy.deepcopy(generator).to(self._dtype)
+        self.projection = projection
         # A table, since formulas lose up to 0.7 ab units where an engine computes in bfloat16.
         lightness = working_luma_to_lightness(np.arange(256, dtype=np.float32))
         self.register_buffer("lightness", torch.from_numpy(scale_lightness(lightness))[:, None])
 
-    def forward(self, luma: Tensor) -> Tensor:
+    def forward(self, luma: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         codes = luma.to(torch.float32).to(torch.int32)  # TensorRT casts 8-bit inputs to float only
         lightness = nn.functional.embedding(codes, self.lightness).squeeze(-1)
-        ab: Tensor = self.generator(lightness.to(self._dtype)).ab
-        return unscale_ab(ab.to(torch.float32))
+        colours: Colours = self.generator(lightness.to(self._dtype))
+        ab = unscale_ab(colours.ab.to(torch.float32))
+        if self.projection is None or colours.features is None:
+            return ab
+        return ab, self.projection(colours.features.to(torch.float32))
+
+
+def _trial_lightness() -> Tensor:
+    lightness = working_luma_to_lightness(trial_batch().astype(np.float32))
+    return torch.from_numpy(scale_lightness(lightness))
+
+
+def _projection(generator: Generator) -> nn.Conv2d | None:
+    """From a generator's features to the few numbers that tell most about three photographs' places.
+
+    Principal components about their mean. Of the shipped model's 112 channels at 1/16 of its input, 32 components had
+    cosines of 0.92 or more between frames of one shot, and of 0.55 at most between shots; its coarsest features, at
+    1/32, had 0.80 or more and up to 0.92.
+    """
+    with torch.inference_mode():
+        features = generator.eval()(_trial_lightness()).features
+    if features is None:
+        return None
+    vectors = features.movedim(1, -1).flatten(0, -2).to(torch.float64)
+    mean = vectors.mean(dim=0)
+    _, axes = torch.linalg.eigh(torch.cov(vectors.T))
+    axes = axes[:, -_FEATURES:].T
+    projection = nn.Conv2d(axes.shape[1], axes.shape[0], 1)
+    with torch.no_grad():
+        projection.weight.copy_(axes[..., None, None])
+        assert projection.bias is not None
+        projection.bias.copy_(-axes @ mean)
+    return projection.requires_grad_(False)
 
 
 def export_onnx(
@@ -73,7 +110,8 @@ def export_onnx(
     Raises:
         EngineError: the file's colours differ from PyTorch's; nothing is written.
     """
-    module = _WorkingLumaToChroma(generator, half).eval()
+    projection = _projection(generator)
+    module = _WorkingLumaToChroma(generator, projection, half).eval()
     example = torch.zeros(2, 1, spec.multiple * 5, spec.multiple * 9, dtype=torch.uint8)
     batch, rows, columns = (torch.export.Dim(name, max=256) for name in ("batch", "rows", "columns"))
     with _without_chatter():
@@ -83,7 +121,7 @@ def export_onnx(
             dynamo=True,
             dynamic_shapes=({0: batch, 2: spec.multiple * rows, 3: spec.multiple * columns},),
             input_names=["luma"],
-            output_names=["ab"],
+            output_names=["ab"] if projection is None else ["ab", "features"],
             opset_version=_OPSET,
             verbose=False,
         )
@@ -128,9 +166,8 @@ def _difference(generator: Generator, path: Path) -> float:
     luma = trial_batch()
     with open_engine("onnxruntime", path) as engine:
         exported = engine.infer(luma)
-    lightness = torch.from_numpy(scale_lightness(working_luma_to_lightness(luma.astype(np.float32))))
     with torch.inference_mode():
-        expected = unscale_ab(generator.eval()(lightness).ab).numpy()
+        expected = unscale_ab(generator.eval()(_trial_lightness()).ab).numpy()
     return float(np.abs(exported - expected).mean())
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from .moves import Move
 from .networks.base import Colours, Judgement
 from .networks.heads import nearest_bins
 from .scaling import AB_SCALE
@@ -48,6 +49,18 @@ def classification(made: Colours, true: Tensor, class_weights: Tensor) -> Tensor
     if made.logits is None:
         raise ValueError("this generator regresses; it has no bins to classify into")
     return nn.functional.cross_entropy(made.logits, nearest_bins(true), class_weights)
+
+
+def steadiness(made: Tensor, next_made: Tensor, move: Move) -> Tensor:
+    """Mean smooth L1, in tens of ab units, between colours moved to the next frame and those made there.
+
+    Transform invariance of G. Eilertsen, R. K. Mantiuk and J. Unger, "Single-frame Regularization for Temporally Stable
+    CNNs" (CVPR 2019), equation 6: a network that sees single frames learns to hold still from stills.
+    """
+    scale = AB_SCALE / _SMOOTH_L1_KNEE
+    moved, inside = move.of_colours(made)
+    distances = nn.functional.smooth_l1_loss(scale * moved, scale * next_made, reduction="none")
+    return (inside * distances).mean() / inside.float().mean()
 
 
 def class_weights(shares: Tensor, rebalance: float) -> Tensor:

@@ -21,6 +21,7 @@ from . import checkpoint, losses
 from .config import StageConfig, TrainingConfig
 from .data.shards import read_index
 from .data.stills import TrainingCrops
+from .moves import Move
 from .networks.base import Colours, Generator
 from .networks.build import build_discriminator, build_generator
 from .networks.heads import bin_centers, nearest_bins
@@ -130,11 +131,15 @@ class _Run:
             for group in (*state.generator_optimizer.param_groups, *state.discriminator_optimizer.param_groups):
                 group["lr"] = factor * group["peak"]
             self._shared_generator.train()
-            made = self._shared_generator(lightness.contiguous(memory_format=torch.channels_last))
+            move = Move.random(len(lightness), lightness.device) if stage.steadiness_weight else None
+            made, next_made = self._colours(lightness, move)
             values: dict[str, Tensor] = {}
             if stage.adversarial != "none":
                 values |= self._teach_discriminator(stage, lightness, true, made, state.discriminator_optimizer)
-            values |= self._teach_generator(stage, lightness, true, made, weights, state.generator_optimizer)
+            steadiness = losses.steadiness(made.ab, next_made.ab, move) if next_made and move else None
+            values |= self._teach_generator(
+                stage, lightness, true, made, steadiness, weights, state.generator_optimizer
+            )
             _average_into(self._averaged, self._generator, min(config.ema_decay, (1 + step) / (10 + step)))
             for name, value in values.items():
                 recent.setdefault(name, deque(maxlen=_LOG_EVERY)).append(value.item())
@@ -148,6 +153,15 @@ class _Run:
             if fabric.is_global_zero and (finished % config.checkpoint_every == 0 or finished == last):
                 checkpoint.save(path, finished, config.networks, state)
         fabric.barrier()
+
+    def _colours(self, lightness: Tensor, move: Move | None) -> tuple[Colours, Colours | None]:
+        """The generator's colours of a batch and, from the same call, of its next frames."""
+        frames = lightness if move is None else torch.cat([lightness, move.of_lightness(lightness)])
+        made: Colours = self._shared_generator(frames.contiguous(memory_format=torch.channels_last))
+        if move is None:
+            return made, None
+        first, second = zip(*(part.chunk(2) if part is not None else (None, None) for part in made), strict=True)
+        return Colours(*first), Colours(*second)
 
     def _new_state(self, stage: StageConfig) -> checkpoint.TrainingState:
         pretrained = self._generator.pretrained_parameters()
@@ -206,11 +220,15 @@ class _Run:
         lightness: Tensor,
         true: Tensor,
         made: Colours,
+        steadiness: Tensor | None,
         class_weights: Tensor | None,
         optimizer: torch.optim.Optimizer,
     ) -> dict[str, Tensor]:
         values = {"reconstruction": _reconstruction(stage, made, true, class_weights)}
         loss = stage.reconstruction_weight * values["reconstruction"]
+        if steadiness is not None:
+            values["steadiness"] = steadiness
+            loss = loss + stage.steadiness_weight * steadiness
         if stage.adversarial != "none":
             self._discriminator.requires_grad_(False)
             with self._fabric.autocast():  # not through the wrapper, which would wait for gradients of its own

@@ -111,7 +111,7 @@ def test_a_shape_that_the_plan_is_not_made_for_is_named(engine: ModelEngine) -> 
 
 def test_bytes_that_cross_the_bus_are_counted(engine: ModelEngine) -> None:
     engine.infer(batch(0, count=4))
-    assert engine.bytes_moved == 4 * (160 * 160 + 2 * 40 * 40 * 4)
+    assert engine.bytes_moved == 4 * (160 * 160 + 4 * (2 * 40 * 40 + 32 * 10 * 10))
 
 
 def small_model(path: Path) -> Path:
@@ -213,7 +213,7 @@ def tensorrt_for_auto(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("tensorrt_for_auto")
 def test_auto_takes_tensorrt_and_says_that_it_builds(gpu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def] # noqa: ARG001
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for expected in (["building the TensorRT plan of streamcolor-lite0 1.1 for stand-in GPU 0, the first time"], []):
+    for expected in (["building the TensorRT plan of streamcolor-lite0 1.2 for stand-in GPU 0, the first time"], []):
         said: list[str] = []
         with open_engine(announce=said.append) as engine:
             assert engine.description.startswith("tensorrt")

@@ -14,7 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from streamcolor.errors import DatasetError, OptionError, TrainingError
 from streamcolor.training import checkpoint, losses, trainer
 from streamcolor.training.config import TrainingConfig, UNetConfig, read_config
+from streamcolor.training.moves import Move
 from streamcolor.training.networks.base import Generator
+from streamcolor.training.networks.build import build_generator
 from streamcolor.training.restore import load_onnx, networks_of
 
 from films import streamcolor
@@ -115,6 +117,24 @@ def test_every_loss_trains(stills: Path, tmp_path: Path, stage: dict[str, object
     saved = checkpoint.read(config.output / trainer.CHECKPOINT)
     assert all(torch.isfinite(tensor).all() for tensor in saved.part("averaged").values())
     assert bool(saved.part("discriminator_optimizer")) == ("adversarial" in stage)
+
+
+def test_steadiness_is_learnt(stills: Path, tmp_path: Path) -> None:
+    """Colours that differ less from one frame of a still to the next, by the same steps without the term."""
+    torch.manual_seed(0)
+    lightness = 2 * torch.rand(8, 1, 64, 64) - 1
+    move = Move.random(8, torch.device("cpu"))
+    unsteady = {}
+    for weight in (0, 20):
+        stage = {"steps": 60, "batch_size": 8, "crops": [[64, 1.0]], "learning_rate": 1e-2, "steadiness_weight": weight}
+        config = small_config(stills, tmp_path / str(weight), stages=[stage], ema_decay=0.5)
+        trainer.train(config)
+        generator = build_generator(config.networks.generator).eval()
+        generator.load_state_dict(checkpoint.read(config.output / trainer.CHECKPOINT).part("averaged"))
+        with torch.inference_mode():
+            first, second = generator(lightness).ab, generator(move.of_lightness(lightness)).ab
+            unsteady[weight] = losses.steadiness(first, second, move).item()
+    assert unsteady[20] < 0.5 * unsteady[0]
 
 
 def test_each_network_learns_from_its_own_loss(stills: Path, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ class Colours(NamedTuple):
     ab: Tensor
     #: A score for each colour bin, ``(N, bins, h / stride, w / stride)``; None where the head regresses.
     logits: Tensor | None
+    #: What the network recognized, by which places are told apart: ``(N, C, h / 16, w / 16)``; None where it can't say.
+    features: Tensor | None = None
 
 
 class Generator(nn.Module, ABC):

@@ -56,7 +56,7 @@ class UNet(Generator):
             x = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
             x = join(torch.cat([x, skip], dim=1))
         colours: Colours = self.head(self.last(x))
-        return colours
+        return colours._replace(features=features[-2])
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """The encoder's, where it comes from ImageNet."""
