@@ -14,6 +14,7 @@ from .errors import (
     StreamcolorError,
 )
 from .job import colorize
+from .media.leadin import LeadIn
 from .media.probe import FilmInfo
 from .media.reader import probe
 from .options import ColorOptions, FilmOptions
@@ -26,6 +27,7 @@ __all__ = [
     "FilmInfo",
     "FilmOptions",
     "InputError",
+    "LeadIn",
     "MissingExtraError",
     "OptionError",
     "OutputError",

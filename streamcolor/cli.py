@@ -157,9 +157,10 @@ def _print_note(note: str) -> None:
 
 
 def _summary(report: Report) -> str:
+    repeats = f", {report.repeats} repeated" if report.repeats else ""
     return (
         f"{report.output or 'standard output'}: {report.frames} frames in {format_time(report.seconds)} "
-        f"({report.fps:.1f} frames/s), {report.encoding}, by {report.model} on {report.engine}"
+        f"({report.fps:.1f} frames/s{repeats}), {report.encoding}, by {report.model} on {report.engine}"
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -21,6 +20,7 @@ from .color.lab import Array
 from .color.planes import Plane, expand_chroma, reduce_luma, working_size
 from .engines import Ticket, open_engine
 from .errors import InputError
+from .media.leadin import LeadIn
 from .media.pixels import (
     Layout,
     as_planar,
@@ -35,6 +35,8 @@ from .options import ColorOptions
 from .prefetch import prefetch
 from .progress import Delays, StageTimes
 from .temporal.film import StillColours
+from .temporal.repeats import Repeats
+from .temporal.shots import ShotDetector
 
 _T = TypeVar("_T")
 
@@ -57,6 +59,8 @@ class _Picture:
     lumas: tuple[NDArray[np.uint8], ...]
     #: Whether it came, and is to leave, as an array.
     is_array: bool
+    #: Whether it is not passed on.
+    leads_in: bool
     #: When it came, by :func:`time.monotonic`.
     arrived: float
 
@@ -66,12 +70,18 @@ class _Batch:
     """Pictures of one working size, with what came in between them."""
 
     items: list[Any] = field(default_factory=list)
+    #: Which of the pictures' lumas hardly differ from the one before.
+    repeats: list[bool] = field(default_factory=list)
     #: Chroma of the pictures' lumas in their order, ``float32 (N, 2, h, w)``.
     chroma: Array | None = None
 
     @property
     def pictures(self) -> list[_Picture]:
         return [item for item in self.items if isinstance(item, _Picture)]
+
+    @property
+    def lumas(self) -> list[NDArray[np.uint8]]:
+        return [luma for picture in self.pictures for luma in picture.lumas]
 
 
 class _Schedule:
@@ -130,6 +140,10 @@ class Colorizer:
         self.delays = Delays()
         #: Frames that took over the colours of the one before.
         self.colours_reused = 0
+        #: Frames, or fields, that hardly differ from the one before and did not go through the network.
+        self.repeats = 0
+        self._find_repeats = Repeats()
+        self._last_made: tuple[Array, Array | None] | None = None
         #: Shots so far, and what holds their colours still.
         self.still = StillColours(self._options.stabilize)
         self._last_chroma: Array | None = None
@@ -140,7 +154,8 @@ class Colorizer:
 
         Frames are ``av.VideoFrame``, and come out as new ones with the same luma, time and tags; or luma as
         ``uint8 (h, w)`` arrays, full range, and come out as RGB ``uint8 (h, w, 3)``, both with the sRGB transfer.
-        Whatever else is among them, such as packets of sound, passes through in its place.
+        Whatever else is among them, such as packets of sound, passes through in its place. A :class:`LeadIn` is looked
+        at, so that the colours after it are those of a film that begins there, and does not come out.
 
         ``frames`` is read, and the engine runs, on threads of their own, some batches ahead; closing this generator
         ends them. Where ``frames`` has a method ``interrupt``, it is called first, to end a wait for more.
@@ -159,17 +174,30 @@ class Colorizer:
             for batch in coloured:
                 chroma = iter(() if batch.chroma is None else batch.chroma)
                 for item in batch.items:
-                    if isinstance(item, _Picture):
-                        yield cast(_T, self._render(item, [next(chroma) for _ in item.lumas]))
-                        self.delays.add(time.monotonic() - item.arrived)
-                    else:
+                    if not isinstance(item, _Picture):
                         yield item
+                        continue
+                    planes = [next(chroma) for _ in item.lumas]
+                    if not item.leads_in:
+                        yield cast(_T, self._render(item, planes))
+                        self.delays.add(time.monotonic() - item.arrived)
+
+    def find_shots(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, bool]]:
+        """Frames, each with whether a shot begins with it, as :meth:`colorize_frames` finds them; nothing is coloured.
+
+        Raises:
+            InputError: as there.
+        """
+        shots = ShotDetector()
+        for frame in frames:
+            begins = [shots.push(luma) for luma in self._reduce(frame).lumas]
+            yield frame, any(begins)
 
     def _batches(self, frames: Iterable[Any]) -> Iterator[_Batch]:
         batch = _Batch()
         batch_size = 1 if self._options.low_latency else self._options.batch_size
         for item in self._timed(frames):
-            if isinstance(item, av.VideoFrame | np.ndarray):
+            if isinstance(item, av.VideoFrame | np.ndarray | LeadIn):
                 with self.times.measure("reduce"):
                     item = self._reduce(item)
                 pictures = batch.pictures
@@ -195,7 +223,10 @@ class Colorizer:
                 return
             yield item
 
-    def _reduce(self, source: av.VideoFrame | NDArray[np.uint8]) -> _Picture:
+    def _reduce(self, source: av.VideoFrame | NDArray[np.uint8] | LeadIn) -> _Picture:
+        leads_in = isinstance(source, LeadIn)
+        if isinstance(source, LeadIn):
+            source = source.frame
         is_array = isinstance(source, np.ndarray)
         if isinstance(source, np.ndarray):
             if source.ndim != 2 or source.dtype != np.uint8:
@@ -213,7 +244,7 @@ class Colorizer:
         )
         coding = color_tags(frame).coding(bits_of(frame))
         lumas = tuple(reduce_luma(field, size, coding) for field in _fields(frame, plane(frame, 0)))
-        return _Picture(frame, lumas, is_array, time.monotonic())
+        return _Picture(frame, lumas, is_array, leads_in, time.monotonic())
 
     def _infer(self, batches: Generator[_Batch]) -> Generator[_Batch]:
         """Batches with their chroma, in order; the engine's queue is kept full."""
@@ -232,19 +263,34 @@ class Colorizer:
                         ticket.result.cancel()
 
     def _submit(self, batch: _Batch) -> Ticket | None:
-        lumas = [luma for picture in batch.pictures for luma in picture.lumas]
+        """Give the engine what it must see of a batch; None where that is nothing."""
+        if self._options.stabilize:
+            batch.repeats = [self._find_repeats.push(luma) for luma in batch.lumas]
+            lumas = [luma for luma, repeats in zip(batch.lumas, batch.repeats, strict=True) if not repeats]
+        else:  # each frame is left to itself
+            lumas = batch.lumas
+            batch.repeats = [False] * len(lumas)
         return self.engine.submit(np.stack(lumas)[:, None]) if lumas else None
 
     def _collect(self, batch: _Batch, ticket: Ticket | None) -> _Batch:
-        if ticket is not None:
-            inference = self.engine.collect(ticket)
-            self.times.add("engine", inference.seconds)
-            with self.times.measure("stabilize"):
-                lumas = (luma for picture in batch.pictures for luma in picture.lumas)
-                features = repeat(None) if inference.features is None else iter(inference.features)
-                frames = zip(lumas, inference.ab, features, strict=False)
-                batch.chroma = np.stack([self.still.push(*frame) for frame in frames])
+        made = iter(() if ticket is None else self._made(ticket))
+        with self.times.measure("stabilize"):
+            chroma = []
+            for luma, repeats in zip(batch.lumas, batch.repeats, strict=True):
+                if not repeats:
+                    self._last_made = next(made)
+                self.repeats += repeats
+                assert self._last_made is not None, "what repeats nothing is no repeat"
+                chroma.append(self.still.push(luma, *self._last_made))
+            batch.chroma = np.stack(chroma) if chroma else None
         return batch
+
+    def _made(self, ticket: Ticket) -> list[tuple[Array, Array | None]]:
+        """Colours and features of each luma."""
+        inference = self.engine.collect(ticket)
+        self.times.add("engine", inference.seconds)
+        features = [None] * len(inference.ab) if inference.features is None else inference.features
+        return list(zip(inference.ab, features, strict=True))
 
     def _infer_in_time(self, batches: Generator[_Batch]) -> Generator[_Batch]:
         """As :meth:`_infer`, but a picture that is late takes over the chroma of the one before."""

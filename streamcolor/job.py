@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from .options import FilmOptions
 from .progress import Progress, Report
 
 _PIPE_FORMAT = "matroska"
+#: Seconds before ``start`` in which the beginning of its shot is looked for at first.
+_FIRST_WINDOW = 10
 
 
 def colorize(
@@ -93,6 +96,8 @@ def run_job(
         colorizer = stack.enter_context(
             Colorizer(options, layout=plan.encoding.layout, pixel_aspect=video.pixel_aspect, announce=tell)
         )
+        if options.start and options.stabilize and found.is_seekable and not options.low_latency:
+            reader.lead_in = _begin_of_shot(found, options.start, colorizer)
         # The first to end: its threads use the others.
         items = stack.enter_context(closing(colorizer.colorize_frames(reader)))
         frames = 0
@@ -127,6 +132,7 @@ def run_job(
         mean_delay=colorizer.delays.mean,
         longest_delay=colorizer.delays.longest,
         colours_reused=colorizer.colours_reused,
+        repeats=colorizer.repeats,
         notes=notes,
     )
 
@@ -145,6 +151,25 @@ def plan_job(reader: FilmReader, container: Container, options: FilmOptions, *, 
             "what goes through a pipe can't be verified; name an output file for --codec archive, or use --codec ffv1"
         )
     return plan_film(reader, container, encoding, seekable=seekable)
+
+
+def _begin_of_shot(source: Source, time: Fraction, colorizer: Colorizer) -> Fraction:
+    """When the last shot begins that does so before ``time``, both in seconds after the film's first frame."""
+    window = _FIRST_WINDOW
+    while True:
+        earliest = max(Fraction(0), time - window)
+        with FilmReader(source, start=earliest, duration=time - earliest) as reader:
+            frames = (item for item in reader if isinstance(item, av.VideoFrame))
+            begins = [frame for frame, is_new in colorizer.find_shots(frames) if is_new]
+            first = reader.info.video.start
+        # The first frame that is looked at always counts as new.
+        if len(begins) > 1 or not earliest:
+            break
+        window *= 4
+    if not begins:
+        return time
+    # Half a tick earlier, since times were rounded to ticks.
+    return earliest - first + (begins[-1].pts - Fraction(1, 2)) * begins[-1].time_base
 
 
 def _destination(source: Source, output: str | None, options: FilmOptions) -> tuple[Container, Path | None]:

@@ -94,5 +94,8 @@ class Report:
     longest_delay: float
     #: Frames that took over the colours of the one before, since time was short; only with ``low_latency``.
     colours_reused: int
+    #: Frames, or fields of interlaced ones, that hardly differ from the one before: they took its colours over without
+    #: going through the network. None with ``stabilize`` 0.
+    repeats: int
     #: What a person should know: streams left out, damage.
     notes: list[str] = field(default_factory=list)

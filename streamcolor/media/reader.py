@@ -15,6 +15,7 @@ import av.container
 import av.error
 
 from ..errors import InputError
+from .leadin import LeadIn
 from .probe import FilmInfo, describe, film_stream, is_cover
 from .sources import Source, local_source
 from .timing import Timeline, to_ticks
@@ -29,6 +30,7 @@ _MOST_STREAMS = 1000
 _INTERLEAVING = 10
 
 _Item: TypeAlias = "av.VideoFrame | av.Packet[Any]"
+_MaybeEarly: TypeAlias = "av.VideoFrame | av.Packet[Any] | LeadIn"
 
 
 class FilmReader:
@@ -76,6 +78,8 @@ class FilmReader:
         self._shift = start
         self._begin = self.info.video.start + start if start else None
         self._end = None if duration is None else self.info.video.start + start + duration
+        #: Seconds after the film's first frame from which frames before ``start`` are given as :class:`LeadIn`.
+        self.lead_in = start
         self._frames = 0
 
     def _open(self) -> None:
@@ -192,9 +196,10 @@ class FilmReader:
             return 0
         return max(self._failures, (expected or 0) - self._frames)
 
-    def __iter__(self) -> Iterator[_Item]:
+    def __iter__(self) -> Iterator[_MaybeEarly]:
+        earliest = self.info.video.start + self.lead_in
         if self._begin is not None:
-            self._seek(self._begin)
+            self._seek(earliest)
         unfinished = {stream.index for stream in self.streams}
         for item in self._all_items():
             time = _begin(item)
@@ -206,6 +211,8 @@ class FilmReader:
             elif self._begin is None or time >= self._begin:
                 self._frames += isinstance(item, av.VideoFrame)
                 yield self._shifted(item)
+            elif isinstance(item, av.VideoFrame) and time >= earliest:
+                yield LeadIn(item)
 
     def _seek(self, time: Fraction) -> None:
         """Go to a place from which the frame at ``time`` can be decoded; the beginning, where seeking does not help."""

@@ -16,13 +16,14 @@ _MOST_PLACES = 64
 #: Frames that are remembered of each, and the frames from one to the next at first.
 _MOST_VIEWS = 6
 _FIRST_SPACING = 4
-#: Cosines of two cells' features between which they grow from nothing in common to the same thing. The likest cell of
-#: another place has 0.5 in the median, of the same place in other light 0.9, seconds later 0.7.
-_OTHER_THING, _SAME_THING = 0.55, 0.75
-#: A frame shows a place where this share of its cells, of which every third is looked at, is known from there: of the
-#: same place there were 0.5 or more, with half of the picture covered, of others 0.35 at most.
-_KNOWN_CELL = 0.6
-_SAME_PLACE = 0.4
+#: Cosines of two cells' features between which they grow from nothing in common to the same thing. Of another place's
+#: cells the likest has less than 0.6 in the median, of the same place's in other light more than 0.9.
+_OTHER_THING, _SAME_THING = 0.6, 0.8
+#: A frame shows a place where this share of its cells is known from there, with at least that cosine. In other light it
+#: was 0.99 or more, half covered 0.46 or more, a second later 0.7 in nine of ten; of other places 0.31 at most.
+_SAME_PLACE = 0.35
+_KNOWN_CELL = 0.7
+#: Of a frame's cells, every third is enough to find its place.
 _STEP = 3
 #: Softness of the choice among cells, in cosines.
 _SOFTNESS = 0.02
