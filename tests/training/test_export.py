@@ -12,6 +12,7 @@ import torch
 from streamcolor.color.yuv import working_luma_to_lightness
 from streamcolor.engines import ModelSpec
 from streamcolor.engines.tensorrt.builder import BuildOptions, build_plan, find_tensorrt
+from streamcolor.engines.trial import trial_batch
 from streamcolor.errors import EngineError
 from streamcolor.training import export
 from streamcolor.training.config import FullResConfig, NetworksConfig, UNetConfig
@@ -40,6 +41,25 @@ def test_export_equals_pytorch(
         expected = 110 * generator(lightness / 50 - 1).ab.numpy()
     assert ab.shape == (shape[0], 2, shape[2] // 4, shape[3] // 4)
     assert np.abs(ab - expected).max() < 0.02 * np.abs(expected).max()
+
+
+def test_features_are_principal_components_of_photographs(exported: tuple[Generator, Path]) -> None:
+    """By a singular value decomposition; distances between places, since a component's sign is open."""
+    generator, path = exported
+    luma = trial_batch()
+    (made,) = onnxruntime.InferenceSession(path).run(["features"], {"luma": luma})
+    with torch.inference_mode():
+        lightness = torch.from_numpy(working_luma_to_lightness(luma.astype(np.float32)))
+        features = generator(lightness / 50 - 1).features.numpy()
+    assert made.shape[2:] == (luma.shape[2] // 16, luma.shape[3] // 16)
+    vectors, components = (np.moveaxis(planes, 1, -1).reshape(-1, planes.shape[1]) for planes in (features, made))
+    centred = vectors - vectors.mean(axis=0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    expected = centred @ axes[: components.shape[1]].T
+    some = np.random.default_rng(0).choice(len(vectors), 40)
+    distances = [np.linalg.norm(cells[some, None] - cells[some], axis=-1) for cells in (components, expected)]
+    np.testing.assert_allclose(distances[0], distances[1], atol=0.02 * distances[1].max())
+    np.testing.assert_allclose(components.mean(axis=0), 0, atol=0.02 * distances[1].max())
 
 
 @pytest.mark.parametrize("config", OTHERS, ids=["bins", "fullres"])

@@ -55,9 +55,13 @@ def test_networks_fit_each_other(config: UNetConfig | FullResConfig, discriminat
     generator, judge = build_generator(config), build_discriminator(networks)
     for height, width in [(64, 96), (32, 160)]:
         lightness = torch.rand(2, 1, height, width) * 2 - 1
-        ab, logits = generator(lightness)
+        ab, logits, features = generator(lightness)
         assert ab.shape == (2, 2, height // generator.stride, width // generator.stride)
         assert (logits is None) == (not isinstance(config, UNetConfig) or config.head == "regression")
+        if isinstance(config, UNetConfig):
+            assert features.shape == (2, generator.encoder.channels[2], height // 16, width // 16)
+        else:
+            assert features is None
         judgement = judge(lightness, ab)
         assert judgement.logits.shape[0] == 2
         assert torch.isfinite(judgement.logits).all()
@@ -126,7 +130,7 @@ def test_annealing_goes_from_the_mean_to_the_likeliest() -> None:
     features = torch.randn(1, 8, 4, 4, generator=torch.Generator().manual_seed(0))
     mean, sharp = (BinsHead(8, temperature) for temperature in (1.0, 1e-4))
     sharp.load_state_dict(mean.state_dict())
-    ab, logits = mean(features)
+    ab, logits, _ = mean(features)
     assert logits is not None
     shares = torch.softmax(logits, dim=1)
     expected = torch.einsum("nbhw,bc->nchw", shares, mean.centers)
