@@ -28,7 +28,10 @@ class ColorOptions:
     batch_size: int = _option(4, "Frames that go through the model together.", low=1, high=64)
     saturation: float = _option(1.0, "Strength of the colours; 0 is gray, 1 as the model gives them.", low=0, high=3)
     stabilize: float = _option(
-        0.9, "How firmly colours hold still within a shot; 0 leaves each frame to itself.", low=0, high=1
+        0.95,
+        "How firmly colours hold still over a shot, and return with it; 0 leaves each frame to itself.",
+        low=0,
+        high=1,
     )
     low_latency: bool = _option(
         False,

@@ -21,7 +21,7 @@ class StillColours:
     def __init__(self, strength: float) -> None:
         self._strength = strength
         self._shots = ShotDetector()
-        self._memory = ShotMemory()
+        self._memory = ShotMemory(strength)
         self._stabilizer = Stabilizer(strength)
         #: Shots so far.
         self.shots = 0

@@ -1,9 +1,9 @@
-"""Keeps the colours of people and places when a film cuts back to them."""
+"""Keeps the colours of people and places over a shot, and when a film cuts back to them."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -50,31 +50,37 @@ class _View:
         return shares @ self.colours / shares.sum(axis=1, keepdims=True), best
 
 
-@dataclass
 class _Place:
     """What a place looked like over time."""
 
-    views: list[_View] = field(default_factory=list)
-    spacing: int = _FIRST_SPACING
-    #: Frames to go until the next one is remembered.
-    due: int = 0
+    def __init__(self) -> None:
+        self.views: list[_View] = []
+        self._spacing = _FIRST_SPACING
+        #: Frames to go until the next one is remembered.
+        self._due = 0
+        self._all: _View | None = None
 
     def remember(self, view: _View) -> None:
-        if self.due == 0:
+        if self._due == 0:
             self.views.append(view)
             if len(self.views) > _MOST_VIEWS:
                 self.views = self.views[::2]
-                self.spacing *= 2
-            self.due = self.spacing
-        self.due -= 1
+                self._spacing *= 2
+            self._due = self._spacing
+            self._all = None
+        self._due -= 1
 
-    def as_one(self) -> _View:
-        keys = np.concatenate([view.keys for view in self.views])
-        return _View(keys, np.concatenate([view.colours for view in self.views]))
+    @property
+    def all(self) -> _View:
+        """All views as one."""
+        if self._all is None:
+            keys = np.concatenate([view.keys for view in self.views])
+            self._all = _View(keys, np.concatenate([view.colours for view in self.views]))
+        return self._all
 
 
 class ShotMemory:
-    """Brings the colours of a shot to those that the same things had in an earlier one.
+    """Brings colours to those that the same things had earlier in the shot, or in an earlier one of the same place.
 
     Whether a shot shows an earlier one's place is decided at its first frame, and held. Each cell of its frames is then
     moved to the colours that the same thing had there, as far as it was there: things are told by the generator's own
@@ -82,13 +88,16 @@ class ShotMemory:
     keeps its detail.
 
     A bounded number of places is remembered, each by a few frames spread over the time for which it was seen.
+
+    Args:
+        strength: the share of the difference by which colours are moved, from 0 to 1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, strength: float) -> None:
+        self._strength = strength
+        #: By number, the one that is shown last.
         self._places: OrderedDict[int, _Place] = OrderedDict()
         self._count = 0
-        #: What this shot's colours are brought to; None in a new place.
-        self._target: _View | None = None
         #: By how much colours were moved last, ``float32 (rows, columns, 2)``.
         self._offset: _Field | None = None
 
@@ -104,39 +113,37 @@ class ShotMemory:
         view = _View(_keys(features), _cells(ab, rows, columns))
         if is_new_shot or not self._places:
             self._begin(view)
-        if self._target is not None:
-            offset = _difference(view, self._target).reshape(rows, columns, 2)
+        place = next(reversed(self._places.values()))
+        if place.views:
+            offset = self._strength * _difference(view, place.all).reshape(rows, columns, 2)
             if self._offset is not None and self._offset.shape == offset.shape:
-                offset = self._offset + (offset - self._offset) * np.float32(_SHARE_OF_FRAME)
-            self._offset = offset
-            ab = _moved(ab, offset)
+                offset = self._offset + (offset - self._offset) * _SHARE_OF_FRAME
+            self._offset = np.asarray(offset, np.float32)
+            ab = _moved(ab, self._offset)
             view = _View(view.keys, _cells(ab, rows, columns))
-        next(reversed(self._places.values())).remember(view)
+        place.remember(view)
         return ab
 
     def _begin(self, view: _View) -> None:
-        number, place = self._find(view)
         self._offset = None
-        if place is None:
-            self._target = None
-            self._places[self._count] = _Place()
-            self._count += 1
-            if len(self._places) > _MOST_PLACES:
-                self._places.popitem(last=False)
-        else:
-            self._target = place.as_one()
+        number = self._find(view)
+        if number is not None:
             self._places.move_to_end(number)
+            return
+        self._places[self._count] = _Place()
+        self._count += 1
+        if len(self._places) > _MOST_PLACES:
+            self._places.popitem(last=False)
 
-    def _find(self, view: _View) -> tuple[int, _Place | None]:
+    def _find(self, view: _View) -> int | None:
         """The place of which a frame shows most; None where it shows too little of any."""
-        most = _SAME_PLACE
-        found: tuple[int, _Place | None] = (-1, None)
+        most, found = _SAME_PLACE, None
         some = view.keys[::_STEP].T
         for number, place in self._places.items():
-            best = np.max([(seen.keys @ some).max(axis=0) for seen in place.views], axis=0)
+            best = (place.all.keys @ some).max(axis=0)
             known = float((best > _KNOWN_CELL).mean())
             if known > most:
-                most, found = known, (number, place)
+                most, found = known, number
         return found
 
 

@@ -31,7 +31,7 @@ def darkened(lumas: np.ndarray) -> np.ndarray:
 
 def played(*shots: Shot, remembers: bool = True) -> list[np.ndarray]:
     """The colours of a film of these shots, one array ``(frames, 2, h, w)`` for each."""
-    still = StillColours(0.9)
+    still = StillColours(0.95)
     return [
         np.stack([still.push(luma, ab, features if remembers else None) for luma, ab, features in frames])
         for frames in shots
@@ -53,9 +53,8 @@ def test_a_place_that_returns_in_other_light_has_its_colours_again(engine: Engin
     first, between, again = shot(engine, lumas), shot(engine, scene(number + 1, 16)), shot(engine, darkened(lumas))
     without = played(first, between, again, remembers=False)
     colours = played(first, between, again)
-    assert distance(colours[2], colours[0]) < 2.5
-    assert distance(colours[2], colours[0]) < 0.8 * distance(without[2], without[0])
-    np.testing.assert_array_equal(colours[1], without[1])
+    assert distance(colours[2], colours[0]) < 2.8
+    assert distance(colours[2], colours[0]) < 0.6 * distance(without[2], without[0])
 
 
 def test_what_returns_as_it_was_is_hardly_moved(engine: Engine, two_scenes: tuple[np.ndarray, np.ndarray]) -> None:
@@ -65,10 +64,25 @@ def test_what_returns_as_it_was_is_hardly_moved(engine: Engine, two_scenes: tupl
     assert distance(colours[3], colours[1]) < 0.5
 
 
-def test_a_new_place_keeps_its_own_colours(engine: Engine) -> None:
-    shots = [shot(engine, scene(number, 8)) for number in range(3)]
-    for colours, own in zip(played(*shots), played(*shots, remembers=False), strict=True):
-        np.testing.assert_array_equal(colours, own)
+def test_a_new_place_has_the_colours_that_it_would_have_alone(engine: Engine) -> None:
+    shots = [shot(engine, scene(number, 24)) for number in range(3)]
+    for colours, frames in zip(played(*shots), shots, strict=True):
+        np.testing.assert_array_equal(colours, played(frames)[0])
+
+
+def test_colours_that_creep_within_a_shot_are_held(engine: Engine) -> None:
+    """As a network's do that sees one frame; the stabilizer alone follows them, a little later."""
+    frames = shot(engine, scene(0, 80, speed=0.2))
+    creeping = [
+        (luma, ab + np.float32([[[0.2 * number]], [[0]]]), features)
+        for number, (luma, ab, features) in enumerate(frames)
+    ]
+    drift = {}
+    for remembers in (False, True):
+        colours = played(creeping, remembers=remembers)[0]
+        drift[remembers] = abs(float(colours[-1, 0].mean() - colours[0, 0].mean()))
+    assert drift[False] > 8
+    assert drift[True] < 0.4 * drift[False]
 
 
 def test_what_was_not_there_before_keeps_its_own_colours(engine: Engine) -> None:
@@ -88,7 +102,7 @@ def test_what_was_not_there_before_keeps_its_own_colours(engine: Engine) -> None
 
 
 def test_a_dissolve_through_many_cuts_stays_finite(rng: np.random.Generator) -> None:
-    memory = ShotMemory()
+    memory = ShotMemory(1)
     for number in range(100):
         features = rng.normal(size=(32, 10, 14)).astype(np.float32) * (number % 3 > 0)
         ab = rng.normal(0, 10, (2, 40, 56)).astype(np.float32)
@@ -105,7 +119,7 @@ def test_a_place_is_known_again_at_another_size(engine: Engine) -> None:
 
 
 def test_memory_is_bounded(rng: np.random.Generator) -> None:
-    memory = ShotMemory()
+    memory = ShotMemory(1)
     sizes = []
     ab = np.zeros((2, 40, 56), np.float32)
     tracemalloc.start()
