@@ -149,7 +149,7 @@ class Colorizer:
         self._last_chroma: Array | None = None
         self._schedule = _Schedule()
 
-    def colorize_frames(self, frames: Iterable[_T]) -> Generator[_T]:
+    def colorize_frames(self, frames: Iterable[_T | LeadIn]) -> Generator[_T]:
         """Coloured frames, in order, each as soon as its batch is done.
 
         Frames are ``av.VideoFrame``, and come out as new ones with the same luma, time and tags; or luma as

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ from .errors import InputError, OptionError, OutputError
 from .media.containers import Container, container_named, container_of, default_output
 from .media.encoding import choose_encoding
 from .media.plan import Plan, plan_film
-from .media.reader import FilmReader
+from .media.reader import FilmReader, begin_of
 from .media.sources import PIPE, Source, find_source
 from .media.targets import FileTarget, PipeTarget, Target
 from .media.writer import FilmWriter
@@ -98,8 +98,8 @@ def run_job(
         )
         if options.start and options.stabilize and found.is_seekable and not options.low_latency:
             reader.lead_in = _begin_of_shot(found, options.start, colorizer)
-        # The first to end: its threads use the others.
-        items = stack.enter_context(closing(colorizer.colorize_frames(reader)))
+        coloured: Generator[av.VideoFrame | av.Packet[Any]] = colorizer.colorize_frames(reader)
+        items = stack.enter_context(closing(coloured))  # the first to end: its threads use the others
         frames = 0
         rate = None if video.rate is None else float(video.rate)
         for item in items:
@@ -168,8 +168,9 @@ def _begin_of_shot(source: Source, time: Fraction, colorizer: Colorizer) -> Frac
         window *= 4
     if not begins:
         return time
-    # Half a tick earlier, since times were rounded to ticks.
-    return earliest - first + (begins[-1].pts - Fraction(1, 2)) * begins[-1].time_base
+    # Half a tick earlier, since times less ``earliest`` were rounded to ticks.
+    tick = begins[-1].time_base or Fraction(0)
+    return earliest + begin_of(begins[-1]) - first - tick / 2
 
 
 def _destination(source: Source, output: str | None, options: FilmOptions) -> tuple[Container, Path | None]:

@@ -159,7 +159,7 @@ class FilmReader:
     @property
     def earliest(self) -> Fraction:
         """The earliest time up to the first frame, in seconds, less ``start``."""
-        return min((_begin(item) for item in self._first), default=Fraction(0)) if not self._shift else Fraction(0)
+        return min((begin_of(item) for item in self._first), default=Fraction(0)) if not self._shift else Fraction(0)
 
     @property
     def joins(self) -> int:
@@ -202,7 +202,7 @@ class FilmReader:
             self._seek(earliest)
         unfinished = {stream.index for stream in self.streams}
         for item in self._all_items():
-            time = _begin(item)
+            time = begin_of(item)
             if self._end is not None and time >= self._end:
                 unfinished.discard(self._video.index if isinstance(item, av.VideoFrame) else item.stream.index)
                 # Subtitles are sparse: the others may end before the next one comes.
@@ -230,7 +230,7 @@ class FilmReader:
             except av.error.FFmpegError:  # raw streams have no index
                 break
             self._rewind()
-            if found is not None and _begin(found) <= time:
+            if found is not None and begin_of(found) <= time:
                 return
         self.close()
         self._open()
@@ -344,7 +344,8 @@ class FilmReader:
         self.close()
 
 
-def _begin(item: _Item) -> Fraction:
+def begin_of(item: _Item) -> Fraction:
+    """When a frame or packet begins, in seconds of its film's own times; 0 where it does not say."""
     ticks = item.dts if item.pts is None else item.pts
     return Fraction(0) if ticks is None else ticks * _time_base(item)
 
