@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import cv2
@@ -95,9 +94,8 @@ class ShotMemory:
 
     def __init__(self, strength: float) -> None:
         self._strength = strength
-        #: By number, the one that is shown last.
-        self._places: OrderedDict[int, _Place] = OrderedDict()
-        self._count = 0
+        #: The one that is shown comes last.
+        self._places: list[_Place] = []
         #: By how much colours were moved last, ``float32 (rows, columns, 2)``.
         self._offset: _Field | None = None
 
@@ -113,7 +111,7 @@ class ShotMemory:
         view = _View(_keys(features), _cells(ab, rows, columns))
         if is_new_shot or not self._places:
             self._begin(view)
-        place = next(reversed(self._places.values()))
+        place = self._places[-1]
         if place.views:
             offset = self._strength * _difference(view, place.all).reshape(rows, columns, 2)
             if self._offset is not None and self._offset.shape == offset.shape:
@@ -126,24 +124,23 @@ class ShotMemory:
 
     def _begin(self, view: _View) -> None:
         self._offset = None
-        number = self._find(view)
-        if number is not None:
-            self._places.move_to_end(number)
-            return
-        self._places[self._count] = _Place()
-        self._count += 1
-        if len(self._places) > _MOST_PLACES:
-            self._places.popitem(last=False)
+        place = self._find(view)
+        if place is None:
+            place = _Place()
+        else:
+            self._places.remove(place)
+        self._places.append(place)
+        del self._places[:-_MOST_PLACES]
 
-    def _find(self, view: _View) -> int | None:
+    def _find(self, view: _View) -> _Place | None:
         """The place of which a frame shows most; None where it shows too little of any."""
         most, found = _SAME_PLACE, None
         some = view.keys[::_STEP].T
-        for number, place in self._places.items():
+        for place in self._places:
             best = _product(place.all.keys, some).max(axis=0)
             known = float((best > _KNOWN_CELL).mean())
             if known > most:
-                most, found = known, number
+                most, found = known, place
         return found
 
 
