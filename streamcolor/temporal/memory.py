@@ -151,7 +151,8 @@ def _product(rows: _Field, columns: _Field) -> _Field:
     frame's cells are a multiple of four, since its sides are of 32 pixels.
     """
     few = rows.reshape(-1, 4, rows.shape[1])
-    return np.asarray(np.matmul(few, columns).reshape(len(rows), -1), np.float32)
+    product = np.matmul(few, np.ascontiguousarray(columns))  # of a transposed array numpy makes a copy for each few
+    return np.asarray(product.reshape(len(rows), -1), np.float32)
 
 
 def _keys(features: Array) -> _Field:
