@@ -26,8 +26,8 @@ from .options import FilmOptions
 from .progress import Progress, Report
 
 _PIPE_FORMAT = "matroska"
-#: Seconds before ``start`` in which the beginning of its shot is looked for at first.
-_FIRST_WINDOW = 10
+#: Seconds before ``start`` in which the beginning of its shot is looked for, first and then.
+_WINDOWS = (5, 30)
 
 
 def colorize(
@@ -97,7 +97,14 @@ def run_job(
             Colorizer(options, layout=plan.encoding.layout, pixel_aspect=video.pixel_aspect, announce=tell)
         )
         if options.start and options.stabilize and found.is_seekable and not options.low_latency:
-            reader.lead_in = _begin_of_shot(found, options.start, colorizer)
+            begin_of_shot = _begin_of_shot(found, options.start, colorizer)
+            if begin_of_shot is None:
+                begin_of_shot = max(Fraction(0), options.start - _WINDOWS[-1])
+                tell(
+                    f"no shot begins in the {_WINDOWS[-1]} s before --start; "
+                    "colours may differ a little from those of the whole film"
+                )
+            reader.lead_in = begin_of_shot
         coloured: Generator[av.VideoFrame | av.Packet[Any]] = colorizer.colorize_frames(reader)
         items = stack.enter_context(closing(coloured))  # the first to end: its threads use the others
         frames = 0
@@ -153,24 +160,20 @@ def plan_job(reader: FilmReader, container: Container, options: FilmOptions, *, 
     return plan_film(reader, container, encoding, seekable=seekable)
 
 
-def _begin_of_shot(source: Source, time: Fraction, colorizer: Colorizer) -> Fraction:
-    """When the last shot begins that does so before ``time``, both in seconds after the film's first frame."""
-    window = _FIRST_WINDOW
-    while True:
+def _begin_of_shot(source: Source, time: Fraction, colorizer: Colorizer) -> Fraction | None:
+    """When the shot at ``time`` begins, both in seconds after the film's first frame; None where too long before."""
+    for window in _WINDOWS:
         earliest = max(Fraction(0), time - window)
         with FilmReader(source, start=earliest, duration=time - earliest) as reader:
             frames = (item for item in reader if isinstance(item, av.VideoFrame))
-            begins = [frame for frame, is_new in colorizer.find_shots(frames) if is_new]
-            first = reader.info.video.start
+            begins = [begin_of(frame) for frame, is_new in colorizer.find_shots(frames) if is_new]
+            first, tick = reader.info.video.start, reader.video_stream.time_base or Fraction(0)
+        if not begins:  # the film ends before
+            return time
         # The first frame that is looked at always counts as new.
         if len(begins) > 1 or not earliest:
-            break
-        window *= 4
-    if not begins:
-        return time
-    # Half a tick earlier, since times less ``earliest`` were rounded to ticks.
-    tick = begins[-1].time_base or Fraction(0)
-    return earliest + begin_of(begins[-1]) - first - tick / 2
+            return earliest + begins[-1] - first - tick / 2  # times less ``earliest`` were rounded to ticks
+    return None
 
 
 def _destination(source: Source, output: str | None, options: FilmOptions) -> tuple[Container, Path | None]:

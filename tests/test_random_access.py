@@ -67,13 +67,22 @@ def test_a_part_is_the_whole_ones(film: Path, tmp_path: Path, start: int) -> Non
         assert np.abs(alone.to_ndarray().astype(int)[160:] - whole[start, 160:]).max() > 1
 
 
-def test_the_shots_beginning_is_looked_for_until_it_is_found(
+def test_the_shots_beginning_is_looked_for_farther_back(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamcolor.job._FIRST_WINDOW", Fraction(2, 25))
+    monkeypatch.setattr("streamcolor.job._WINDOWS", (Fraction(2, 25), Fraction(40, 25)))
     whole, _ = coloured(film, tmp_path / "whole.mkv")
-    part, _ = coloured(film, tmp_path / "part.mkv", start=Fraction(55, 25))
+    part, report = coloured(film, tmp_path / "part.mkv", start=Fraction(55, 25))
     assert np.abs(part.astype(int) - whole[55:]).max() <= 1
+    assert not report.notes
+
+
+def test_a_shot_that_began_too_long_ago_is_said(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamcolor.job._WINDOWS", (Fraction(2, 25), Fraction(8, 25)))
+    whole, _ = coloured(film, tmp_path / "whole.mkv")
+    part, report = coloured(film, tmp_path / "part.mkv", start=Fraction(55, 25))
+    assert "no shot begins in the" in report.notes[0]
+    assert np.abs(part.astype(int) - whole[55:])[:, 160:].mean() < 1
 
 
 def test_lead_ins_do_not_come_out() -> None:
