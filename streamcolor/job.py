@@ -97,14 +97,7 @@ def run_job(
             Colorizer(options, layout=plan.encoding.layout, pixel_aspect=video.pixel_aspect, announce=tell)
         )
         if options.start and options.stabilize and found.is_seekable and not options.low_latency:
-            begin_of_shot = _begin_of_shot(found, options.start, colorizer)
-            if begin_of_shot is None:
-                begin_of_shot = max(Fraction(0), options.start - _WINDOWS[-1])
-                tell(
-                    f"no shot begins in the {_WINDOWS[-1]} s before --start; "
-                    "colours may differ a little from those of the whole film"
-                )
-            reader.lead_in = begin_of_shot
+            reader.lead_in = _begin_of_shot(found, options.start, colorizer, tell)
         coloured: Generator[av.VideoFrame | av.Packet[Any]] = colorizer.colorize_frames(reader)
         items = stack.enter_context(closing(coloured))  # the first to end: its threads use the others
         frames = 0
@@ -160,8 +153,8 @@ def plan_job(reader: FilmReader, container: Container, options: FilmOptions, *, 
     return plan_film(reader, container, encoding, seekable=seekable)
 
 
-def _begin_of_shot(source: Source, time: Fraction, colorizer: Colorizer) -> Fraction | None:
-    """When the shot at ``time`` begins, both in seconds after the film's first frame; None where too long before."""
+def _begin_of_shot(source: Source, time: Fraction, colorizer: Colorizer, announce: Callable[[str], None]) -> Fraction:
+    """When the shot at ``time`` begins, both in seconds after the film's first frame; not too long before."""
     for window in _WINDOWS:
         earliest = max(Fraction(0), time - window)
         with FilmReader(source, start=earliest, duration=time - earliest) as reader:
@@ -173,7 +166,11 @@ def _begin_of_shot(source: Source, time: Fraction, colorizer: Colorizer) -> Frac
         # The first frame that is looked at always counts as new.
         if len(begins) > 1 or not earliest:
             return earliest + begins[-1] - first - tick / 2  # times less ``earliest`` were rounded to ticks
-    return None
+    announce(
+        f"no shot begins in the {_WINDOWS[-1]} s before --start; "
+        "colours may differ a little from those of the whole film"
+    )
+    return earliest
 
 
 def _destination(source: Source, output: str | None, options: FilmOptions) -> tuple[Container, Path | None]:

@@ -12,6 +12,7 @@ import pytest
 import streamcolor
 from streamcolor import Colorizer, ColorOptions, LeadIn
 
+from films import decoded
 from scenes import scene
 
 
@@ -43,14 +44,9 @@ def write(frames: list[av.VideoFrame], path: Path) -> Path:
     return path
 
 
-def pictures(path: Path) -> np.ndarray:
-    with av.open(str(path)) as film:
-        return np.stack([frame.to_ndarray(format="yuv420p") for frame in film.decode(video=0)])
-
-
 def coloured(film: Path, output: Path, **options: object) -> tuple[np.ndarray, streamcolor.Report]:
     report = streamcolor.colorize(film, output, codec="ffv1", engine="onnxruntime", **options)
-    return pictures(output), report
+    return np.stack([frame.to_ndarray() for frame in decoded(output)]), report
 
 
 @pytest.mark.parametrize("start", [7, 29, 30, 31, 52])

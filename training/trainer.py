@@ -131,12 +131,10 @@ class _Run:
             for group in (*state.generator_optimizer.param_groups, *state.discriminator_optimizer.param_groups):
                 group["lr"] = factor * group["peak"]
             self._shared_generator.train()
-            move = Move.random(len(lightness), lightness.device) if stage.steadiness_weight else None
-            made, next_made = self._colours(lightness, move)
+            made, steadiness = self._colours(stage, lightness)
             values: dict[str, Tensor] = {}
             if stage.adversarial != "none":
                 values |= self._teach_discriminator(stage, lightness, true, made, state.discriminator_optimizer)
-            steadiness = losses.steadiness(made.ab, next_made.ab, move) if next_made and move else None
             values |= self._teach_generator(
                 stage, lightness, true, made, steadiness, weights, state.generator_optimizer
             )
@@ -154,14 +152,16 @@ class _Run:
                 checkpoint.save(path, finished, config.networks, state)
         fabric.barrier()
 
-    def _colours(self, lightness: Tensor, move: Move | None) -> tuple[Colours, Colours | None]:
-        """The generator's colours of a batch and, from the same call, of its next frames."""
+    def _colours(self, stage: StageConfig, lightness: Tensor) -> tuple[Colours, Tensor | None]:
+        """Colours of a batch and, where the stage asks for it, how far those of its next frames are from them."""
+        move = Move.random(len(lightness), lightness.device) if stage.steadiness_weight else None
         frames = lightness if move is None else torch.cat([lightness, move.of_lightness(lightness)])
         made: Colours = self._shared_generator(frames.contiguous(memory_format=torch.channels_last))
         if move is None:
             return made, None
-        first, second = zip(*(part.chunk(2) if part is not None else (None, None) for part in made), strict=True)
-        return Colours(*first), Colours(*second)
+        ab, next_ab = made.ab.chunk(2)
+        logits = None if made.logits is None else made.logits.chunk(2)[0]
+        return Colours(ab, logits), losses.steadiness(ab, next_ab, move)
 
     def _new_state(self, stage: StageConfig) -> checkpoint.TrainingState:
         pretrained = self._generator.pretrained_parameters()

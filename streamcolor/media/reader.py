@@ -30,7 +30,6 @@ _MOST_STREAMS = 1000
 _INTERLEAVING = 10
 
 _Item: TypeAlias = "av.VideoFrame | av.Packet[Any]"
-_MaybeEarly: TypeAlias = "av.VideoFrame | av.Packet[Any] | LeadIn"
 
 
 class FilmReader:
@@ -196,7 +195,7 @@ class FilmReader:
             return 0
         return max(self._failures, (expected or 0) - self._frames)
 
-    def __iter__(self) -> Iterator[_MaybeEarly]:
+    def __iter__(self) -> Iterator[_Item | LeadIn]:
         earliest = self.info.video.start + self.lead_in
         if self._begin is not None:
             self._seek(earliest)

@@ -53,9 +53,10 @@ class Clip:
     lumas: list[np.ndarray]
     #: Its own colours.
     true: list[np.ndarray]
-    #: What is held still: colours and features of each frame; the same of its beginning in other light.
+    #: What is held still: colours and features of each frame.
     made: Made
-    darker: Made
+    #: Its beginning in other light: luma, and colours and features.
+    darker: tuple[list[np.ndarray], Made]
     #: Seconds a frame that the engine took.
     engine: float
 
@@ -85,12 +86,14 @@ def load(path: Path, engine: Engine, count: int) -> Clip:
             true.append(np.moveaxis(cv2.cvtColor(reduced, cv2.COLOR_RGB2LAB)[..., 1:], -1, 0).copy())
             if len(lumas) == count:
                 break
-    rng = np.random.default_rng(0)
     begin = time.perf_counter()
     made = coloured(engine, lumas)
-    clip = Clip(path.name, lumas, true, made, [], (time.perf_counter() - begin) / len(lumas))
-    darker = [np.clip(DARKER * luma + rng.normal(0, GRAIN, luma.shape), 0, 255).astype(np.uint8) for luma in lumas]
-    clip.darker = coloured(engine, darker[:RETURNING])
+    seconds = (time.perf_counter() - begin) / len(lumas)
+    rng = np.random.default_rng(0)
+    darker = [
+        np.clip(DARKER * luma + rng.normal(0, GRAIN, luma.shape), 0, 255).astype(np.uint8) for luma in lumas[:RETURNING]
+    ]
+    clip = Clip(path.name, lumas, true, made, (darker, coloured(engine, darker)), seconds)
     if clip.is_made:
         clip.made = [(ab, features) for ab, (_, features) in zip(true, made, strict=True)]
     return clip
@@ -138,9 +141,9 @@ def row(clip: Clip, chromas: list[np.ndarray]) -> str:
 def returning(clip: Clip, other: Clip, strength: float, *, remembers: bool) -> float:
     """How far a shot's colours are from those of its first time when it returns."""
     first, between = clip.lumas[:RETURNING], other.lumas[:RETURNING]
-    lumas = [*first, *between, *first]  # shots and motion are found in the same light: only colours differ
-    made = [*clip.made[:RETURNING], *other.made[:RETURNING], *clip.darker[: len(first)]]
-    chromas = held(lumas, made, strength, remembers=remembers)
+    darker, made_darker = clip.darker
+    made = [*clip.made[:RETURNING], *other.made[:RETURNING], *made_darker]
+    chromas = held([*first, *between, *darker], made, strength, remembers=remembers)
     pairs = zip(chromas[: len(first)], chromas[-len(first) :], strict=True)
     return float(np.mean([colour_error(before, after) for before, after in pairs]))
 

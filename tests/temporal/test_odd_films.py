@@ -14,8 +14,9 @@ import pytest
 import streamcolor
 from streamcolor.engines import Engine
 from streamcolor.temporal.film import StillColours
+from streamcolor.temporal.measure import colour_error
 
-from films import Film
+from films import Film, decoded
 from scenes import dissolve, scene
 
 
@@ -29,7 +30,7 @@ def colours(engine: Engine, lumas: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def distances(own: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(own - shown, axis=1).mean(axis=(1, 2))
+    return np.array([*map(colour_error, own, shown)])
 
 
 def test_a_single_frame_has_its_own_colours(engine: Engine) -> None:
@@ -81,8 +82,7 @@ def test_times_that_jump_change_no_colours(times: Callable[[int], int], tmp_path
         output = tmp_path / f"{film.stem}.color.mkv"
         report = streamcolor.colorize(film, output, codec="ffv1", engine="onnxruntime")
         assert report.frames == 12
-        with av.open(str(output)) as container:
-            return np.stack([frame.to_ndarray() for frame in container.decode(video=0)])
+        return np.stack([frame.to_ndarray() for frame in decoded(output)])
 
     steady = jumping(lambda number: number, tmp_path / "steady.mkv")
     np.testing.assert_array_equal(coloured(jumping(times, tmp_path / "jumping.mkv")), coloured(steady))
@@ -101,6 +101,5 @@ def test_a_still_film_has_still_colours(tmp_path: Path) -> None:
     output = tmp_path / "out.mkv"
     report = streamcolor.colorize(film, output, codec="ffv1", engine="onnxruntime")
     assert report.repeats >= 30
-    with av.open(str(output)) as container:
-        chroma = [frame.to_ndarray()[160:].astype(int) for frame in container.decode(video=0)]
+    chroma = [frame.to_ndarray()[160:].astype(int) for frame in decoded(output)]
     assert max(np.abs(after - before).max() for before, after in pairwise(chroma)) <= 3
